@@ -1,0 +1,429 @@
+// Whose turn it is. Holds this process's lanes, gives each a fair turn, bounds the sockets, fetches due deliveries
+// from the store by lane, and sees that every delivery it holds ends as a record or goes back.
+//
+//   births ─┐                        ┌─▶ attempt ─▶ record ─▶ finish (store) ─▶ maybe due again
+//           ├─▶ lane's queue ─▶ ring ┤
+//   claims ─┘                        └─▶ given back (breaker open, disabled, stopping)
+import type { Clock, Timer } from '../clock.ts';
+import type { Claimed, ClaimResult, Lease, Store } from '../store/store.ts';
+import { type AttemptSettings, prepare, record, settle, type Settled, type Task } from './attempt.ts';
+import type { Endpoint, EndpointBook } from './endpoints.ts';
+import { Lane } from './lane.ts';
+import type { Sender, SendResult } from './sender.ts';
+
+export interface DispatcherSettings extends AttemptSettings {
+  laneConcurrency: number;
+  maxSockets: number;
+  breakerFailures: number;
+}
+
+/** What others hear of an attempt that has been recorded. */
+export interface AttemptNews {
+  task: Task;
+  endpoint: Endpoint;
+  result: SendResult;
+  settled: Settled;
+  next: string;
+}
+
+export interface DispatcherParts {
+  store: Store;
+  sender: Sender;
+  endpoints: EndpointBook;
+  clock: Clock;
+  settings: DispatcherSettings;
+  /** Opens a span around an attempt; its `traceparent` goes to the receiver. */
+  startSpan(task: Task, endpoint: Endpoint): { traceparent: string; end(status: number | null, cause: string | null): void };
+  onAttempt(news: AttemptNews): void;
+  /** Something broke that is nobody's delivery's fault. */
+  onFault(error: unknown, doing: string): void;
+}
+
+/** A lane asks the store for more when fewer than this wait in memory, up to that many. */
+const lowWater = 64;
+const highWater = 192;
+/** How many other due lanes a claim looks at, and how many deliveries it takes of each. */
+const otherLanes = { lanes: 64, each: 8 };
+/** Due work is looked for this often at least, whatever the timers say. */
+const pollMs = 1_000;
+/** After the store failed, it is asked again after this time. */
+const troubleMs = 500;
+const mostIdleLanes = 20_000;
+
+export class Dispatcher {
+  readonly #parts: DispatcherParts;
+  readonly #lanes = new Map<string, Lane>();
+  /** Lanes of which the store has due deliveries that nobody holds. */
+  readonly #behind = new Set<Lane>();
+  #ring: Lane[] = [];
+  #ringHead = 0;
+  readonly #waitForShare: Lane[] = [];
+  #underWay = 0;
+  #unproven = 0;
+  #pumping = false;
+  #claiming = false;
+  #claimAgain = false;
+  #othersDue = true;
+  #dueAt = Number.POSITIVE_INFINITY;
+  #dueTimer: Timer | null = null;
+  #pollTimer: Timer | null = null;
+  #stopping = false;
+  #onIdle: (() => void) | null = null;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+  }
+
+  get figures(): { lanes: number; underWay: number; waiting: number; openBreakers: number } {
+    let waiting = 0;
+    let openBreakers = 0;
+    for (const lane of this.#lanes.values()) {
+      waiting += lane.waiting;
+      if (lane.breaker.kind !== 'closed') openBreakers += 1;
+    }
+    return { lanes: this.#lanes.size, underWay: this.#underWay, waiting, openBreakers };
+  }
+
+  /** The lane of an endpoint as this process knows it, for people who ask how it is. */
+  laneOf(tag: string): Lane | null {
+    return this.#lanes.get(tag) ?? null;
+  }
+
+  start(): void {
+    this.#poll();
+  }
+
+  #poll(): void {
+    if (this.#stopping) return;
+    this.#othersDue = true;
+    this.#claimSoon();
+    this.#pollTimer = this.#parts.clock.after(pollMs, () => this.#poll());
+  }
+
+  /** Takes a delivery that this process holds. */
+  take(task: Task): void {
+    const lane = this.#laneFor(task.tag);
+    lane.push(task);
+    this.#enter(lane);
+    this.#pumpSoon();
+  }
+
+  /** Hears that the store has due deliveries of a lane that nobody holds. */
+  noteBehind(tag: string): void {
+    this.#behind.add(this.#laneFor(tag));
+    this.#claimSoon();
+  }
+
+  /** Hears that something is due in the store at `at` (epoch ms). */
+  noteDue(at: number): void {
+    if (at >= this.#dueAt) return;
+    this.#dueAt = at;
+    this.#dueTimer?.cancel();
+    this.#dueTimer = this.#parts.clock.after(at - this.#parts.clock.now(), () => {
+      this.#dueAt = Number.POSITIVE_INFINITY;
+      this.#dueTimer = null;
+      this.#othersDue = true;
+      this.#claimSoon();
+    });
+  }
+
+  /** Hears that an endpoint was changed on this node. */
+  noteChange(tag: string): void {
+    this.#parts.endpoints.forget(tag);
+    const lane = this.#lanes.get(tag);
+    if (lane !== undefined && lane.waiting > 0) {
+      this.#enter(lane);
+      this.#pumpSoon();
+    }
+    this.#othersDue = true;
+    this.#claimSoon();
+  }
+
+  /**
+   * Starts nothing more, gives back what has not started, and waits for what is under way, at most `timeoutMs`.
+   * What is still under way then is taken up again by the next start.
+   */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#dueTimer?.cancel();
+    this.#pollTimer?.cancel();
+    await this.#giveBack([...this.#lanes.values()].flatMap((lane) => lane.takeAll()));
+    if (this.#underWay === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#parts.clock.after(timeoutMs, resolve);
+      this.#onIdle = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  #laneFor(tag: string): Lane {
+    let lane = this.#lanes.get(tag);
+    if (lane === undefined) {
+      if (this.#lanes.size >= mostIdleLanes) this.#dropIdleLanes();
+      lane = new Lane(tag);
+      this.#lanes.set(tag, lane);
+    }
+    return lane;
+  }
+
+  #dropIdleLanes(): void {
+    for (const [tag, lane] of this.#lanes) {
+      if (lane.isIdle && !lane.inRing && !this.#behind.has(lane)) this.#lanes.delete(tag);
+    }
+  }
+
+  #enter(lane: Lane): void {
+    if (lane.inRing || lane.waitsForShare || lane.reading) return;
+    lane.inRing = true;
+    this.#ring.push(lane);
+  }
+
+  #pumpSoon(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    queueMicrotask(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
+  }
+
+  /** Gives each lane in the ring a turn of one delivery, round after round, while there are sockets. */
+  #pump(): void {
+    const { settings, clock, endpoints } = this.#parts;
+    while (this.#ringHead < this.#ring.length && this.#underWay < settings.maxSockets) {
+      const lane = this.#ring[this.#ringHead] as Lane;
+      this.#ringHead += 1;
+      if (this.#ringHead > 256) {
+        this.#ring = this.#ring.slice(this.#ringHead);
+        this.#ringHead = 0;
+      }
+      lane.inRing = false;
+      if (this.#stopping) {
+        this.#giveBackSoon(lane.takeAll());
+        continue;
+      }
+      const task = lane.peek();
+      if (task === undefined) continue;
+      const endpoint = endpoints.peek(lane.tag, task.version);
+      if (endpoint === null) this.#readEndpoint(lane);
+      else this.#turn(lane, endpoint, clock.monotonic());
+    }
+    if (this.#ringHead === this.#ring.length && this.#ringHead > 0) {
+      this.#ring = [];
+      this.#ringHead = 0;
+    }
+  }
+
+  #turn(lane: Lane, endpoint: Endpoint, nowMs: number): void {
+    if (endpoint.removed || !endpoint.enabled) {
+      this.#giveBackSoon(lane.takeAll());
+      return;
+    }
+    const readiness = lane.readiness(endpoint, nowMs);
+    switch (readiness.kind) {
+      case 'ready': {
+        if (!lane.proven && this.#unproven >= this.#parts.settings.maxSockets / 2) {
+          lane.waitsForShare = true;
+          this.#waitForShare.push(lane);
+          return;
+        }
+        const task = lane.take();
+        if (task !== undefined) this.#start(lane, task, endpoint, nowMs);
+        if (lane.waiting > 0) this.#enter(lane);
+        if (lane.waiting < lowWater && this.#behind.has(lane)) this.#claimSoon();
+        return;
+      }
+      case 'resting':
+        this.#rest(lane, readiness.waitMs);
+        return;
+      case 'paced':
+        if (lane.pacing) return;
+        lane.pacing = true;
+        this.#parts.clock.after(readiness.waitMs, () => {
+          lane.pacing = false;
+          this.#enter(lane);
+          this.#pumpSoon();
+        });
+        return;
+      case 'full':
+      case 'empty':
+        return;
+    }
+  }
+
+  #readEndpoint(lane: Lane): void {
+    lane.reading = true;
+    this.#parts.endpoints.read(lane.tag, (endpoint) => {
+      lane.reading = false;
+      if (endpoint === null) this.#giveBackSoon(lane.takeAll());
+      else this.#turn(lane, endpoint, this.#parts.clock.monotonic());
+      if (lane.waiting > 0) this.#pumpSoon();
+    });
+  }
+
+  /** A lane with an open breaker keeps nothing in memory; its marker in the store brings it back. */
+  #rest(lane: Lane, waitMs: number): void {
+    const { store, clock } = this.#parts;
+    const until = clock.now() + waitMs;
+    const tasks = lane.takeAll();
+    store.setLaneOpen(lane.tag, false);
+    this.#behind.delete(lane);
+    this.#giveBackSoon(tasks);
+    this.#run(store.holdLane(lane.tag, until), 'holding a lane');
+    this.noteDue(until);
+  }
+
+  #start(lane: Lane, task: Task, endpoint: Endpoint, nowMs: number): void {
+    const { clock, sender, settings } = this.#parts;
+    const startedAt = clock.now();
+    const span = this.#parts.startSpan(task, endpoint);
+    const request = prepare(task, endpoint, settings, startedAt, span.traceparent);
+    const unproven = !lane.proven;
+    lane.started(endpoint, nowMs);
+    this.#underWay += 1;
+    if (unproven) this.#unproven += 1;
+    sender.send(request, (result) => {
+      const settled = settle(result);
+      span.end(settled.status, settled.cause);
+      this.#underWay -= 1;
+      if (unproven) this.#unproven -= 1;
+      this.#judgeLane(lane, settled, result.timings.totalMs);
+      const at = { startedAt, now: clock.now(), random: clock.random() };
+      this.#write(task, record(task, request, result, settled, at, settings), { task, endpoint, result, settled });
+      if (lane.waiting > 0) this.#enter(lane);
+      else if (this.#behind.has(lane)) this.#claimSoon();
+      this.#openShare();
+      this.#pumpSoon();
+      if (this.#underWay === 0) this.#onIdle?.();
+    });
+  }
+
+  #judgeLane(lane: Lane, settled: Settled, tookMs: number): void {
+    const { settings, store, clock } = this.#parts;
+    const before: string = lane.breaker.kind;
+    if (settled.success) lane.succeeded(settings.laneConcurrency);
+    else lane.failed(settled.overloaded, settings.breakerFailures, clock.monotonic(), tookMs);
+    const { breaker } = lane;
+    if (breaker.kind === 'closed' && before !== 'closed') {
+      store.setLaneOpen(lane.tag, true);
+      this.#othersDue = true;
+      this.#claimSoon();
+    } else if (breaker.kind === 'open' && before !== 'open') {
+      this.#rest(lane, breaker.untilMs - clock.monotonic());
+    }
+  }
+
+  #openShare(): void {
+    const lane = this.#waitForShare.shift();
+    if (lane === undefined) return;
+    lane.waitsForShare = false;
+    this.#enter(lane);
+  }
+
+  #write(task: Task, written: ReturnType<typeof record>, news: Omit<AttemptNews, 'next'>): void {
+    this.#parts.store.finish(written).then(
+      (outcome) => {
+        this.#parts.onAttempt({ ...news, next: outcome.kind === 'lost' ? 'lost' : written.next.kind });
+        if (outcome.kind === 'written' && outcome.dueAt !== null) this.noteDue(outcome.dueAt);
+      },
+      (error: unknown) => {
+        // Nothing was written, so the delivery is still pending and held: it goes back, and is sent again.
+        this.#parts.onFault(error, 'recording an attempt');
+        this.#giveBackSoon([task]);
+      },
+    );
+  }
+
+  #giveBackSoon(tasks: Task[]): void {
+    if (tasks.length > 0) this.#run(this.#giveBack(tasks), 'giving deliveries back');
+  }
+
+  /** Until the store takes them, deliveries that are given back stay ours: nobody else sends them. */
+  async #giveBack(tasks: Task[]): Promise<void> {
+    if (tasks.length === 0) return;
+    const leases: Lease[] = tasks.map(({ key, tag, body }) => ({ key, tag, bytes: body.length }));
+    try {
+      await this.#parts.store.release(leases, this.#parts.clock.now());
+    } catch (error) {
+      if (this.#stopping) throw error;
+      this.#parts.onFault(error, 'giving deliveries back');
+      this.#parts.clock.after(troubleMs, () => this.#giveBackSoon(tasks));
+    }
+  }
+
+  #run(work: Promise<void>, doing: string): void {
+    work.catch((error: unknown) => this.#parts.onFault(error, doing));
+  }
+
+  #claimSoon(): void {
+    if (this.#stopping) return;
+    if (this.#claiming) {
+      this.#claimAgain = true;
+      return;
+    }
+    this.#claiming = true;
+    setImmediate(() => void this.#claim());
+  }
+
+  /** One claim at a time. Lanes that wait for a breaker are not asked for: their marker stands at its end. */
+  async #claim(): Promise<void> {
+    const { store, clock } = this.#parts;
+    this.#claimAgain = false;
+    const lanes: { tag: string; count: number }[] = [];
+    for (const lane of this.#behind) {
+      if (lane.waiting >= lowWater || lane.breaker.kind === 'open') continue;
+      // A lane that is only being probed takes no more than the probe.
+      const count = lane.breaker.kind === 'closed' ? highWater - lane.waiting : 1 - lane.waiting - lane.underWay;
+      if (count > 0) lanes.push({ tag: lane.tag, count });
+    }
+    const others = this.#othersDue ? otherLanes : { lanes: 0, each: 0 };
+    if (lanes.length === 0 && others.lanes === 0) {
+      this.#claiming = false;
+      return;
+    }
+    this.#othersDue = false;
+    try {
+      this.#receive(await store.claim({ now: clock.now(), lanes, others }));
+    } catch (error) {
+      this.#parts.onFault(error, 'claiming deliveries');
+      this.#claimAgain = false;
+      clock.after(troubleMs, () => this.#claimSoon());
+    }
+    this.#claiming = false;
+    if (this.#claimAgain) this.#claimSoon();
+  }
+
+  #receive(result: ClaimResult): void {
+    for (const claimed of result.claimed) this.take(taskOf(claimed));
+    const got = new Set(result.claimed.map(({ tag }) => tag));
+    for (const { tag, more } of result.looked) {
+      if (!more && !this.#lanes.has(tag)) continue;
+      const lane = this.#laneFor(tag);
+      if (more) this.#behind.add(lane);
+      else this.#behind.delete(lane);
+      // Only where something came: else the store had no room for more, and a finish asks again.
+      if (more && got.has(tag) && lane.waiting < lowWater) this.#claimAgain = true;
+    }
+    if (result.looked.length >= otherLanes.lanes) {
+      this.#othersDue = true;
+      this.#claimAgain = true;
+    }
+    if (result.nextDueAt !== null) this.noteDue(result.nextDueAt);
+  }
+}
+
+function taskOf(claimed: Claimed): Task {
+  const { key, tag, version, type, attempts, createdAt, extra, body } = claimed;
+  return {
+    key,
+    tag,
+    version,
+    type,
+    number: attempts + 1,
+    createdAt,
+    extra,
+    body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+  };
+}

@@ -1,0 +1,103 @@
+// Endpoints as the engine uses them: read once per version, secrets opened and turned into signing keys. What is
+// remembered is looked at again when a claim names a newer version, when this node changes it, and once a second.
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
+import { type SigningKey, signingKey } from '../core/signing.ts';
+import type { EndpointRow, Store } from '../store/store.ts';
+
+export interface Endpoint {
+  tag: string;
+  id: string;
+  teamId: string;
+  version: number;
+  url: string;
+  enabled: boolean;
+  removed: boolean;
+  key: SigningKey;
+  /** The secret before a rotation, while both are in use; `until` is epoch ms. */
+  oldKey: { key: SigningKey; until: number } | null;
+  maxConcurrency: number | null;
+  ratePerSecond: number | null;
+}
+
+/** Opens a sealed secret. */
+export type OpenSecret = (sealed: Uint8Array, place: string) => string;
+
+/** A node hears of its own changes at once and of others' within this time. */
+const rememberMs = 1_000;
+
+export class EndpointBook {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #openSecret: OpenSecret;
+  readonly #known = new LRUCache<string, { endpoint: Endpoint; readAt: number }>({ max: 20_000 });
+  readonly #asked = new Map<string, ((endpoint: Endpoint | null) => void)[]>();
+  #scheduled = false;
+
+  constructor(store: Store, clock: Clock, openSecret: OpenSecret) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#openSecret = openSecret;
+  }
+
+  /** The endpoint as it was within the last second, at `version` or newer; null if it has to be read. */
+  peek(tag: string, version: number): Endpoint | null {
+    const known = this.#known.get(tag);
+    if (known === undefined || known.endpoint.version < version) return null;
+    return this.#clock.monotonic() - known.readAt < rememberMs ? known.endpoint : null;
+  }
+
+  /** Reads an endpoint; calls made in the same turn share one query. `done` gets null if there is none or the store is away. */
+  read(tag: string, done: (endpoint: Endpoint | null) => void): void {
+    const waiting = this.#asked.get(tag);
+    if (waiting !== undefined) {
+      waiting.push(done);
+      return;
+    }
+    this.#asked.set(tag, [done]);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#readAsked();
+    });
+  }
+
+  async #readAsked(): Promise<void> {
+    const asked = [...this.#asked];
+    this.#asked.clear();
+    const readAt = this.#clock.monotonic();
+    let rows: EndpointRow[] = [];
+    try {
+      rows = await this.#store.endpoints(asked.map(([tag]) => tag));
+    } catch {
+      // The store is away: whoever asked gives its delivery back, and the store's return starts it anew.
+    }
+    const byTag = new Map(rows.map((row) => [row.tag, row]));
+    for (const [tag, waiting] of asked) {
+      const row = byTag.get(tag);
+      const endpoint = row === undefined ? null : this.#open(row);
+      if (endpoint !== null) this.#known.set(tag, { endpoint, readAt });
+      for (const done of waiting) done(endpoint);
+    }
+  }
+
+  #open(row: EndpointRow): Endpoint {
+    const { tag, id, teamId, version, url, enabled, removed, maxConcurrency, ratePerSecond } = row;
+    const known = this.#known.get(tag)?.endpoint;
+    if (known?.version === version) return known;
+    const place = `endpoints:${tag}`;
+    const oldKey =
+      row.oldSecretSealed === null || row.oldSecretUntil === null
+        ? null
+        : { key: signingKey(this.#openSecret(row.oldSecretSealed, place)), until: row.oldSecretUntil };
+    const key = signingKey(this.#openSecret(row.secretSealed, place));
+    return { tag, id, teamId, version, url, enabled, removed, key, oldKey, maxConcurrency, ratePerSecond };
+  }
+
+  /** After a change on this node: the next attempt reads it anew. */
+  forget(tag: string): void {
+    const known = this.#known.get(tag);
+    if (known !== undefined) known.readAt = Number.NEGATIVE_INFINITY;
+  }
+}

@@ -1,0 +1,133 @@
+// The Sender in production: judges the URL, finds a connection, sends, and reports what came back. Timings and
+// the guard at the address are in connection.ts, the answer's bounds in exchange.ts, keep-alive in
+// connection-pool.ts.
+import { createSecureContext } from 'node:tls';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
+import type { Connection, Target } from './connection.ts';
+import { ConnectionPool } from './connection-pool.ts';
+import { createDeadlines } from './deadlines.ts';
+import { Exchange, type ExchangeOwner } from './exchange.ts';
+import { judgeUrl, type Networks, type OwnAddress } from './guard.ts';
+import { isClosedByPeer } from './network-cause.ts';
+import type { Resolver } from './resolver.ts';
+import type { Sender, SendResult } from './sender.ts';
+
+export interface UndiciSenderOptions {
+  clock: Clock;
+  resolver: Resolver;
+  allowed: Networks;
+  /** Where this node listens; null when it does not. */
+  own: OwnAddress | null;
+  maxIdleOrigins?: number;
+  maxIdlePerOrigin?: number;
+  /** Idle connections of all origins together. */
+  maxIdle?: number;
+  /** Certificate authorities in PEM, in place of the well-known ones (and NODE_EXTRA_CA_CERTS). */
+  ca?: string[];
+}
+
+export interface UndiciSender extends Sender {
+  /** Connections open or opening, for metrics. */
+  readonly counts: { busy: number; idle: number; origins: number };
+}
+
+/** URLs whose reading and verdict are remembered: both depend on nothing but the URL and the settings. */
+const REMEMBERED_URLS = 10_000;
+
+type Read =
+  | { ok: true; target: Target }
+  | { ok: false; cause: 'invalid_url' | 'blocked_address'; sentence: string };
+
+function readTarget(url: string, options: UndiciSenderOptions): Read {
+  const verdict = judgeUrl(url, options);
+  if (!verdict.ok) return { ok: false, cause: verdict.code, sentence: verdict.sentence };
+  const { protocol, origin, hostname, port, pathname, search, host: label } = verdict.url;
+  const secure = protocol === 'https:';
+  const target = {
+    origin,
+    host: verdict.literal ?? hostname.replace(/\.$/, ''),
+    port: port === '' ? (secure ? 443 : 80) : Number(port),
+    secure,
+    path: pathname + search,
+    label,
+  };
+  return { ok: true, target };
+}
+
+function refuse(cause: 'invalid_url' | 'blocked_address' | 'internal_error', message: string): SendResult {
+  const timings = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: null, totalMs: 0 };
+  return { kind: 'broken', cause, message, response: null, timings };
+}
+
+/**
+ * Creates the sender of a node. HTTP/1.1 over keep-alive connections, no redirects, certificates checked.
+ */
+export function createUndiciSender(options: UndiciSenderOptions): UndiciSender {
+  const { clock, resolver, maxIdleOrigins = 1_000, maxIdlePerOrigin = 256, maxIdle = 2_000, ca } = options;
+  const deadlines = createDeadlines(clock);
+  const read = new LRUCache<string, Read>({ max: REMEMBERED_URLS });
+  const secureContext = createSecureContext({ minVersion: 'TLSv1.2', ...(ca && { ca }) });
+  const pool = new ConnectionPool(
+    { clock, resolver, guard: options, secureContext },
+    { maxIdleOrigins, maxIdlePerOrigin, maxIdle },
+  );
+  const sentAgain = new WeakSet<Exchange>();
+  let closing: Promise<void> | null = null;
+
+  const owner: ExchangeOwner = {
+    clock,
+    onEnd(exchange, connection, clean) {
+      deadlines.remove(exchange);
+      if (connection === null) return;
+      if (clean) pool.release(connection);
+      else pool.discard(connection);
+    },
+    onBroken(exchange, connection, error) {
+      if (!mayHaveRaced(exchange, error) || sentAgain.has(exchange)) return false;
+      sentAgain.add(exchange);
+      const fresh = pool.take(exchange.target, true);
+      pool.discard(connection);
+      fresh.run(exchange);
+      return true;
+    },
+  };
+
+  return {
+    get counts() {
+      return pool.counts;
+    },
+    send(request, done) {
+      let found = read.get(request.url);
+      if (found === undefined) {
+        found = readTarget(request.url, options);
+        read.set(request.url, found);
+      }
+      if (closing !== null) {
+        process.nextTick(done, refuse('internal_error', 'The sender is closed; this node is stopping.'));
+        return;
+      }
+      if (!found.ok) {
+        process.nextTick(done, refuse(found.cause, found.sentence));
+        return;
+      }
+      const exchange = new Exchange(request, found.target, owner, done);
+      deadlines.add(exchange);
+      const connection: Connection = pool.take(found.target, false);
+      connection.run(exchange);
+    },
+    close() {
+      closing ??= pool.close();
+      return closing;
+    },
+  };
+}
+
+/**
+ * The keep-alive race: the receiver closed an idle connection just as it was used again. Only a connection that
+ * was used before, only when no byte of an answer came: a receiver that read the request and died before it
+ * answered looks the same, so the request may arrive twice, which at-least-once allows, with one event id.
+ */
+function mayHaveRaced(exchange: Exchange, error: Error): boolean {
+  return !exchange.isOpener && !exchange.hasAnswerBegun && isClosedByPeer(error);
+}

@@ -1,0 +1,186 @@
+// Builds the HTTP server: bodies, errors, doors. The doors themselves are one file per resource beside this one.
+import { randomUUID } from 'node:crypto';
+import swagger from '@fastify/swagger';
+import { Ajv } from 'ajv';
+import formats from 'ajv-formats';
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { ApiError, type ErrorCode, errorCodes } from '../errors.ts';
+import { StoreUnavailable } from '../store/errors.ts';
+import { guardRoutes } from './auth.ts';
+import type { House } from './context.ts';
+import { readJson } from './json.ts';
+
+/** A door: registers the routes of one resource. */
+export type Door = (app: FastifyInstance, house: House) => void;
+
+export interface AppOptions {
+  house: House;
+  logger: Logger;
+  doors: Door[];
+  version: string;
+  /** Hears of every answer: the route's pattern (or `unknown`), its status and how long it took. */
+  onResponse(method: string, route: string, status: number, ms: number): void;
+}
+
+/** Builds the server; nothing listens yet. */
+export async function buildApp({ house, logger, doors, version, onResponse }: AppOptions): Promise<FastifyInstance> {
+  const { settings } = house.platform;
+  const app = fastify({
+    logger: false,
+    bodyLimit: settings.maxRequestBytes,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 500, ignoreTrailingSlash: true },
+    keepAliveTimeout: 75_000,
+    requestTimeout: 120_000,
+    rewriteUrl: (request) => stripVersion(request.url ?? '/'),
+    genReqId: () => randomUUID(),
+    return503OnClosing: false,
+  });
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    /^application\/(?:[\w.+-]+\+)?json(?:\s*;.*)?$/i,
+    { parseAs: 'buffer' },
+    (_request, body, done) => {
+      try {
+        done(null, readJson(body as Buffer, settings.maxJsonDepth));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  );
+
+  // Bodies are never coerced; queries and paths are text and have to be.
+  const strict = formats.default(
+    new Ajv({ coerceTypes: false, removeAdditional: false, allErrors: false, strict: false }),
+  );
+  const coercing = formats.default(
+    new Ajv({ coerceTypes: true, removeAdditional: false, allErrors: false, strict: false }),
+  );
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? strict : coercing).compile(schema as object),
+  );
+
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    const ms = reply.elapsedTime;
+    onResponse(request.method, route, reply.statusCode, ms);
+    logger.info(
+      {
+        requestId: request.id,
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        ms: Math.round(ms * 10) / 10,
+        token: request.actor?.tokenId,
+        team: request.actor?.teamId ?? undefined,
+      },
+      'request',
+    );
+    done();
+  });
+
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const answer = asApiError(error, request.body === undefined);
+    if (answer.status >= 500)
+      logger.error({ err: error, requestId: request.id, url: request.url }, 'request failed');
+    return reply
+      .code(answer.status)
+      .headers(answer.headers)
+      .send({ error: { code: answer.code, message: answer.message, ...answer.detail } });
+  });
+  app.setNotFoundHandler({ preHandler: [] }, (request, reply) =>
+    reply.code(404).send({
+      error: {
+        code: 'not_found',
+        message: `There is no ${request.method} ${request.originalUrl.split('?')[0]}.`,
+      },
+    }),
+  );
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Posthorn',
+        version,
+        description: 'Vercel’s webhooks system as software anyone can run.',
+      },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+    transform: ({ schema, url, route }) => ({
+      schema: schema as never,
+      url: withVersion(url, route.config?.version),
+    }),
+  });
+  guardRoutes(app, house);
+  for (const door of doors) door(app, house);
+  return app;
+}
+
+/** `/v9/projects` and `/projects` are the same route; events keep theirs, for other versions mean other things. */
+function stripVersion(url: string): string {
+  const match = /^\/v\d{1,3}(\/.*)$/.exec(url);
+  const rest = match?.[1];
+  if (rest === undefined || /^\/events(?:[/?]|$)/.test(rest)) return url;
+  return rest;
+}
+
+function withVersion(url: string, version: string | undefined): string {
+  if (version === '' || url.startsWith('/v1/')) return url;
+  return `/${version ?? 'v1'}${url}`;
+}
+
+const codesByStatus: Record<number, ErrorCode> = {
+  413: 'payload_too_large',
+  414: 'uri_too_long',
+  415: 'unsupported_media_type',
+  431: 'headers_too_large',
+};
+
+function asApiError(error: FastifyError, bodyUnread: boolean): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof StoreUnavailable) {
+    return new ApiError(
+      'store_unavailable',
+      'The store is not reachable, so nothing was acknowledged. Repeat the call; publish with an id of your own, so that a repeat is stored once.',
+      { headers: { 'retry-after': '1' } },
+    );
+  }
+  if (error.validation !== undefined) return new ApiError('bad_request', explainValidation(error));
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new ApiError(
+      'unsupported_media_type',
+      'Send the body as JSON, with the header "Content-Type: application/json".',
+    );
+  }
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new ApiError(
+      'payload_too_large',
+      'The request is larger than POSTHORN_MAX_REQUEST_BYTES allows; send fewer or smaller events.',
+    );
+  }
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) {
+    const code = codesByStatus[status] ?? 'bad_request';
+    return errorCodes[code].status === status
+      ? new ApiError(code, error.message)
+      : new ApiError(
+          'bad_request',
+          bodyUnread ? `The request can't be read: ${error.message}.` : error.message,
+        );
+  }
+  return new ApiError('internal_server_error', 'Something failed inside the server. Its log has the cause.');
+}
+
+function explainValidation(error: FastifyError): string {
+  const first = error.validation?.[0];
+  const part = error.validationContext === 'querystring' ? 'query' : (error.validationContext ?? 'body');
+  if (first === undefined) return `The ${part} is malformed.`;
+  const path = first.instancePath.replaceAll('/', '.').slice(1);
+  const allowed = (first.params as { allowedValues?: unknown[] }).allowedValues;
+  const choice = allowed === undefined ? '' : `: ${allowed.slice(0, 12).join(', ')}`;
+  return `${path === '' ? `The ${part}` : `${part}.${path}`} ${first.message ?? 'is malformed'}${choice}.`;
+}

@@ -1,0 +1,146 @@
+// The door of events: publish, list, read one. Answers at /v1/events only.
+import Type from 'typebox';
+import { ApiError } from '../errors.ts';
+import { findEvents, listDeliveriesOfEvent, listEvents } from '../store/control/history.ts';
+import type { Door } from './app.ts';
+import { paramsOf, queryOf, scopeOf, teamOf } from './context.ts';
+import { DeliverySummary, showDelivery } from './deliveries.ts';
+import { Page, PageQuery, readCursor, readLimit, readTimeOf, TeamQuery, writeCursor } from './schemas.ts';
+
+const NewEvent = Type.Object({
+  type: Type.String(),
+  payload: Type.Object({}),
+  projectId: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  region: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_:-]{1,128}$' })),
+  createdAt: Type.Optional(Type.Union([Type.Number(), Type.String()])),
+});
+const Published = Type.Object({ id: Type.String(), createdAt: Type.Number(), deliveries: Type.Number() });
+const PublishedMany = Type.Object({ events: Type.Array(Published) });
+const EventSummary = Type.Object({
+  id: Type.String(),
+  type: Type.String(),
+  teamId: Type.String(),
+  projectId: Type.Union([Type.String(), Type.Null()]),
+  region: Type.Union([Type.String(), Type.Null()]),
+  createdAt: Type.Number(),
+  acceptedAt: Type.Number(),
+  test: Type.Boolean(),
+  deliveries: Type.Number(),
+});
+const ListQuery = Type.Object({
+  ...TeamQuery.properties,
+  ...PageQuery.properties,
+  type: Type.Optional(Type.String({ maxLength: 128 })),
+  projectId: Type.Optional(Type.String({ maxLength: 128 })),
+});
+const IdParams = Type.Object({ id: Type.String() });
+const FullEvent = Type.Object({
+  ...EventSummary.properties,
+  body: Type.String({ description: 'The bytes that are signed and sent, as text.' }),
+  payload: Type.Unknown(),
+  deliveries: Type.Array(DeliverySummary),
+});
+
+export const eventsDoor: Door = (app, house) => {
+  const { platform } = house;
+  const tags = ['events'];
+
+  app.post(
+    '/v1/events',
+    {
+      config: { access: 'events.publish' },
+      // The publisher judges the body itself, with sentences of its own; the schema is for the document.
+      validatorCompiler: () => () => true,
+      schema: {
+        tags,
+        summary: 'Publishes an event, or up to 1,000, all or nothing',
+        querystring: TeamQuery,
+        body: Type.Union([NewEvent, Type.Array(NewEvent)]),
+        response: { 200: Type.Union([Published, PublishedMany]), 202: Type.Union([Published, PublishedMany]) },
+      },
+      serializerCompiler: () => (data) => JSON.stringify(data),
+    },
+    async (request, reply) => {
+      const team = await teamOf(house, request);
+      const { body } = request;
+      const asArray = Array.isArray(body);
+      const { results, allKnown } = await platform.publisher.publish(team.id, asArray ? body : [body], asArray);
+      return reply.code(allKnown ? 200 : 202).send(asArray ? { events: results } : results[0]);
+    },
+  );
+
+  app.get(
+    '/v1/events',
+    {
+      config: { access: 'webhooks.read' },
+      schema: { tags, summary: 'Lists events, newest first', querystring: ListQuery, response: { 200: Page('events', EventSummary) } },
+    },
+    async (request) => {
+      const query = queryOf(request, ListQuery);
+      const team = await teamOf(house, request);
+      const limit = readLimit(query.limit);
+      const before = query.cursor === undefined ? null : Number(readCursor(query.cursor, /^\d{1,16}$/));
+      const rows = await listEvents(platform.store, {
+        teamId: team.id,
+        type: query.type === undefined ? null : (platform.catalogue.find(query.type)?.type ?? query.type),
+        projectId: query.projectId ?? null,
+        since: readTimeOf('since', query.since),
+        until: readTimeOf('until', query.until),
+        before,
+        limit: limit + 1,
+      });
+      const shown = rows.slice(0, limit);
+      const last = shown.at(-1);
+      const next = rows.length > limit && last !== undefined ? writeCursor(String(last.seq)) : null;
+      return { events: shown.map(showEvent), pagination: { count: shown.length, next } };
+    },
+  );
+
+  app.get(
+    '/v1/events/:id',
+    {
+      config: { access: 'webhooks.read' },
+      schema: { tags, summary: 'Gets an event, its body and its deliveries', params: IdParams, querystring: TeamQuery, response: { 200: FullEvent } },
+    },
+    async (request) => {
+      const { id } = paramsOf(request, IdParams);
+      const events = id === 'types' ? [] : await findEvents(platform.store, id, await scopeOf(house, request));
+      const event = events[0];
+      if (event === undefined) throw new ApiError('not_found', `There is no event ${id}.`);
+      if (events.length > 1) throw new ApiError('bad_request', `Several teams have an event ${id}; say which with ?teamId=.`);
+      const deliveries = await listDeliveriesOfEvent(platform.store, event);
+      const body = Buffer.from(event.body).toString('utf8');
+      return {
+        ...showEvent(event),
+        body,
+        payload: (JSON.parse(body) as { payload: unknown }).payload,
+        deliveries: deliveries.map(showDelivery),
+      };
+    },
+  );
+};
+
+function showEvent(row: {
+  id: string;
+  type: string;
+  team_id: string;
+  project_id: string | null;
+  region: string | null;
+  created_at: number;
+  accepted_at: number;
+  test: number;
+  deliveries: number;
+}) {
+  return {
+    id: row.id,
+    type: row.type,
+    teamId: row.team_id,
+    projectId: row.project_id,
+    region: row.region,
+    createdAt: row.created_at,
+    acceptedAt: row.accepted_at,
+    test: row.test === 1,
+    deliveries: row.deliveries,
+  };
+}

@@ -1,0 +1,99 @@
+// Reads JSON bodies strictly: valid UTF-8, bounded depth, no key that could reach a prototype, no number that JSON
+// can hold and JavaScript can't. What is refused says where.
+import { isUtf8 } from 'node:buffer';
+import { ApiError } from '../errors.ts';
+
+const openBrace = 0x7b;
+const openBracket = 0x5b;
+const closeBrace = 0x7d;
+const closeBracket = 0x5d;
+const quote = 0x22;
+const backslash = 0x5c;
+
+/**
+ * @param bytes the request's body
+ * @param maxDepth how deep objects and arrays may be nested
+ * @throws ApiError bad_request
+ */
+export function readJson(bytes: Buffer, maxDepth: number): unknown {
+  if (!isUtf8(bytes)) throw new ApiError('bad_request', 'The body is not valid UTF-8.');
+  if (mayBeDeep(bytes, maxDepth)) checkDepth(bytes, maxDepth);
+  const text = bytes.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ApiError('bad_request', `The body is not valid JSON: ${explainSyntax(error, text)}`);
+  }
+  // Cheap looks at the text first: a walk is needed only where one of these stands in it.
+  if (
+    text.includes('__proto__') ||
+    text.includes('\\u') ||
+    text.includes('prototype') ||
+    /[eE]\+?\d{3}/.test(text)
+  ) {
+    checkValue(value, '');
+  }
+  return value;
+}
+
+function mayBeDeep(bytes: Buffer, maxDepth: number): boolean {
+  let count = 0;
+  for (const byte of [openBrace, openBracket]) {
+    for (let at = bytes.indexOf(byte); at !== -1; at = bytes.indexOf(byte, at + 1)) {
+      count += 1;
+      if (count > maxDepth) return true;
+    }
+  }
+  return false;
+}
+
+function checkDepth(bytes: Buffer, maxDepth: number): void {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (inString) {
+      if (byte === backslash) at += 1;
+      else if (byte === quote) inString = false;
+    } else if (byte === quote) inString = true;
+    else if (byte === openBrace || byte === openBracket) {
+      depth += 1;
+      if (depth > maxDepth) {
+        throw new ApiError(
+          'bad_request',
+          `The body is nested deeper than ${maxDepth} levels at position ${at}.`,
+        );
+      }
+    } else if (byte === closeBrace || byte === closeBracket) depth -= 1;
+  }
+}
+
+/** Names that would reach an object's prototype if somebody merged the value carelessly. */
+function isHostileKey(value: object, key: string): boolean {
+  return (
+    key === '__proto__' ||
+    (key === 'constructor' && Object.hasOwn((value as Record<string, object>)[key] ?? {}, 'prototype'))
+  );
+}
+
+function checkValue(value: unknown, path: string): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new ApiError(
+      'bad_request',
+      `The number at ${path || 'the top'} is too large for JSON readers; send it as a string.`,
+    );
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const key of Object.keys(value)) {
+    if (isHostileKey(value, key)) throw new ApiError('bad_request', `The key ${path}/${key} is not allowed.`);
+    checkValue((value as Record<string, unknown>)[key], `${path}/${key}`);
+  }
+}
+
+function explainSyntax(error: unknown, text: string): string {
+  const message = error instanceof Error ? error.message : '';
+  const position = /position (\d+)/.exec(message)?.[1];
+  if (position !== undefined) return `unexpected text at position ${position}.`;
+  return `it ends too early, at position ${text.length}.`;
+}

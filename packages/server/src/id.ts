@@ -1,0 +1,104 @@
+// Ids: opaque to clients, sortable by time where a table is appended to in that order.
+import { randomBytes, randomInt } from 'node:crypto';
+
+const alphanumerics = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+// In ASCII order, so that ids sort as bytes the way their times do.
+const sortable = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
+const timeDigits = 7;
+const randomDigits = 14;
+
+let pool = randomBytes(4096);
+let taken = 0;
+
+function takeRandom(count: number): number {
+  if (taken + count > pool.length) {
+    pool = randomBytes(4096);
+    taken = 0;
+  }
+  const at = taken;
+  taken += count;
+  return at;
+}
+
+let lastAtMs = -1;
+let lastTime = '';
+
+/** The seven characters that stand for `atMs` in a sortable id; lower bounds of id ranges are made of them. */
+export function timePrefix(atMs: number): string {
+  let rest = Math.max(0, Math.floor(atMs));
+  let text = '';
+  for (let i = 0; i < timeDigits; i++) {
+    text = sortable[rest % 64] + text;
+    rest = Math.floor(rest / 64);
+  }
+  return text;
+}
+
+/** A 21-character id of `[A-Za-z0-9_-]`: seven for `atMs`, fourteen of chance (84 bits). Sorts by time. */
+export function newSortableId(atMs: number): string {
+  if (atMs !== lastAtMs) {
+    lastAtMs = atMs;
+    lastTime = timePrefix(atMs);
+  }
+  const at = takeRandom(randomDigits);
+  let text = lastTime;
+  for (let i = at; i < at + randomDigits; i++) text += sortable[(pool[i] as number) & 63];
+  return text;
+}
+
+/** The time, in epoch ms, that `newSortableId` put into an id; null if it can't be one. */
+export function timeOfId(id: string): number | null {
+  let atMs = 0;
+  for (let i = 0; i < timeDigits; i++) {
+    const digit = sortable.indexOf(id[i] ?? ' ');
+    if (digit < 0) return null;
+    atMs = atMs * 64 + digit;
+  }
+  return atMs;
+}
+
+/** `length` letters and digits from the system's secure randomness: tokens, secrets, opaque ids. */
+export function newAlphanumeric(length: number): string {
+  let text = '';
+  for (let i = 0; i < length; i++) text += alphanumerics[randomInt(alphanumerics.length)];
+  return text;
+}
+
+/** Length in characters of an endpoint's tag, the last part of every delivery's id. */
+export const tagLength = 8;
+/** Length in characters of an event's uid, the middle part of every delivery's id. */
+export const uidLength = timeDigits + randomDigits;
+
+export const newTeamId = () => `team_${newAlphanumeric(24)}`;
+export const newProjectId = () => `prj_${newAlphanumeric(28)}`;
+export const newWebhookId = () => `account_hook_${newAlphanumeric(24)}`;
+export const newUserId = () => newAlphanumeric(24);
+export const newVariableId = () => newAlphanumeric(16);
+export const newTokenId = () => `tok_${newAlphanumeric(24)}`;
+/** A token's plain text: 24 letters and digits, which Vercel's CLI and Terraform provider both accept. */
+export const newToken = () => newAlphanumeric(24);
+/** A webhook's secret: 32 letters and digits, which is also valid base64 of 24 bytes. */
+export const newSecret = () => newAlphanumeric(32);
+export const newTag = () => newAlphanumeric(tagLength);
+
+/** A delivery's id as the API shows it, from the store's own (uid and tag). */
+export const deliveryId = (key: string) => `dlv_${key}`;
+
+/** The store's key of a delivery (uid and tag) from the API's id, or null if `id` can't be one. */
+export function deliveryKey(id: string): string | null {
+  return /^dlv_[A-Za-z0-9_-]{29}$/.test(id) ? id.slice(4) : null;
+}
+
+const hex = '0123456789abcdef';
+
+/** A W3C trace context header for one outgoing request: a new trace, not sampled. */
+export function newTraceparent(): string {
+  const at = takeRandom(24);
+  let text = '00-';
+  for (let i = 0; i < 24; i++) {
+    const byte = pool[at + i] as number;
+    text += (hex[byte >> 4] as string) + (hex[byte & 15] as string);
+    if (i === 15) text += '-';
+  }
+  return `${text}-00`;
+}

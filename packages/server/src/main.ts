@@ -1,0 +1,178 @@
+// The server: puts the parts together, starts them in order and stops them in reverse.
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { systemClock } from './clock.ts';
+import { readSettings, type Settings } from './config.ts';
+import { Dispatcher } from './engine/dispatcher.ts';
+import { EndpointBook } from './engine/endpoints.ts';
+import { type OwnAddress, parseNetworks } from './engine/guard.ts';
+import { createKeeper } from './engine/keeper.ts';
+import { createPublisher } from './engine/publish.ts';
+import { createResolver } from './engine/resolver.ts';
+import { createUndiciSender } from './engine/undici-sender.ts';
+import { prepareDataDir, setUp } from './first-start.ts';
+import { buildApp } from './http/app.ts';
+import { doors } from './http/doors.ts';
+import { Catalogue } from './platform/catalogue.ts';
+import type { Platform } from './platform/platform.ts';
+import { TeamBook } from './platform/teams.ts';
+import { TokenBook } from './platform/tokens.ts';
+import { openSqliteStore } from './store/sqlite/client.ts';
+import { createLogger, logAttempt, Metrics, startAttemptSpan } from './telemetry.ts';
+import { Vault } from './vault.ts';
+
+export { readSettings, SettingsError } from './config.ts';
+export { StartError } from './first-start.ts';
+export { StoreError } from './store/errors.ts';
+
+const manifest = createRequire(import.meta.url)('../package.json') as { version: string };
+
+/** This version of Posthorn, as `package.json` has it. */
+export const { version } = manifest;
+
+export interface RunningServer {
+  /** Where it listens: `http://host:port`. */
+  address: string;
+  /** What only a first start has to say; nulls on a store that was set up before. */
+  firstStart: { adminToken: string | null; adminTokenFile: string; signInUrl: string | null };
+  /** Finishes or gives back what is under way. Idempotent; bounded by `POSTHORN_STOP_TIMEOUT`. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a node.
+ * @param env the environment's variables
+ * @throws SettingsError, StartError, StoreError with one sentence for the operator
+ */
+export async function startServer(env: Record<string, string | undefined>): Promise<RunningServer> {
+  const given = readSettings(env);
+  const { settings, adminToken, generated } = prepareDataDir(given);
+  const clock = systemClock;
+  const { logger, flush } = createLogger(settings.logLevel);
+  const vault = new Vault(settings.secretKeys);
+  const store = await openSqliteStore({
+    path: join(settings.dataDir, 'posthorn.db'),
+    now: clock.now(),
+    delivers: settings.roles.deliver,
+  });
+  try {
+    return await run();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+
+  async function run(): Promise<RunningServer> {
+    const catalogue = new Catalogue();
+    await catalogue.load(store);
+
+    const allowed = parseNetworks(settings.allowedNetworks);
+    const own: OwnAddress = { host: settings.host, port: settings.port };
+    const resolver = createResolver({ clock, servers: settings.dnsServers.length > 0 ? settings.dnsServers : undefined });
+    const sender = createUndiciSender({ clock, resolver, allowed, own });
+    const metrics = new Metrics({
+      figures: () => store.figures(),
+      dispatcher: () => dispatcher.figures,
+      now: () => clock.now(),
+    });
+    const onFault = (error: unknown, doing: string) => {
+      metrics.countFault(doing);
+      logger.error({ err: error, doing }, 'fault');
+    };
+    const dispatcher = new Dispatcher({
+      store,
+      sender,
+      clock,
+      endpoints: new EndpointBook(store, clock, (sealed, place) => vault.open(sealed, place)),
+      settings: {
+        scheduleMs: settings.retryScheduleMs,
+        timeoutMs: settings.timeoutMs,
+        signatureHeader: settings.signatureHeader,
+        userAgent: `Posthorn/${version}`,
+        laneConcurrency: settings.laneConcurrency,
+        maxSockets: settings.maxSockets,
+        breakerFailures: settings.breakerFailures,
+      },
+      startSpan: startAttemptSpan,
+      onAttempt(news) {
+        metrics.observeAttempt(news, clock.now());
+        logAttempt(logger, news);
+      },
+      onFault,
+    });
+    const publisher = createPublisher({
+      store,
+      clock,
+      types: catalogue,
+      births: dispatcher,
+      limits: settings,
+      onAccepted: (events) => metrics.countAccepted(events),
+    });
+    const keeper = createKeeper(store, clock, onFault);
+
+    const platform: Platform = { store, publisher, clock, vault, settings, catalogue };
+    const house = { platform, teams: new TeamBook(store, clock), tokens: new TokenBook(store, clock, adminToken) };
+    let draining = false;
+    const app = await buildApp({
+      house,
+      logger,
+      version,
+      onResponse: (method, route, status, ms) => metrics.observeRequest(method, route, status, ms / 1000),
+      doors: doors({
+        guard: { allowed, own },
+        publicUrl: () => publicUrl,
+        system: {
+          metricsToken: settings.metricsToken,
+          metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
+          async unready() {
+            if (draining) return 'This node is stopping.';
+            return store.ping().then(
+              () => null,
+              () => 'The store does not answer.',
+            );
+          },
+        },
+      }),
+    });
+    await app.listen({ port: settings.port, host: settings.host });
+    const bound = app.server.address();
+    own.port = typeof bound === 'object' && bound !== null ? bound.port : settings.port;
+    const address = addressOf(own.port, settings);
+    const publicUrl = settings.publicUrl ?? address;
+    const { signInUrl } = await setUp({ store, clock, vault, publicUrl });
+    if (settings.roles.deliver) dispatcher.start();
+    keeper.start();
+    logger.info({ address, version, roles: settings.roles }, 'started');
+
+    let stopping: Promise<void> | null = null;
+    const stop = async () => {
+      draining = true;
+      logger.info('stopping');
+      await Promise.race([app.close(), new Promise<void>((resolve) => clock.after(settings.stopTimeoutMs, resolve))]);
+      await dispatcher.stop(settings.stopTimeoutMs);
+      await keeper.stop();
+      await sender.close();
+      resolver.close();
+      await store.close();
+      logger.info('stopped');
+      flush();
+    };
+    return {
+      address,
+      firstStart: {
+        adminToken: generated.adminToken ? adminToken : null,
+        adminTokenFile: join(settings.dataDir, 'admin-token'),
+        signInUrl,
+      },
+      stop: () => {
+        stopping ??= stop();
+        return stopping;
+      },
+    };
+  }
+}
+
+function addressOf(port: number, settings: Settings): string {
+  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+  return `http://${host}:${port}`;
+}

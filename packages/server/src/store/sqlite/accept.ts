@@ -1,0 +1,162 @@
+// Accept: events, their matching and their deliveries, inside the commit that the writer has open. Matching reads
+// the subscriptions as they are committed; what it found is kept until the next change of the control plane,
+// which passes through the same thread.
+import type { DatabaseSync } from 'node:sqlite';
+import { type Content, sameContent } from '../../core/content.ts';
+import type { Accepted, AcceptOutcome, Birth, NewEvent } from '../store.ts';
+import { heldAt, type Lanes, type Match, orderedOffset } from './lanes.ts';
+
+const noBirths: Birth[] = [];
+
+export class Acceptor {
+  readonly #lanes: Lanes;
+  readonly #db: DatabaseSync;
+  readonly #known;
+  readonly #insertEvent;
+  readonly #insertPending;
+  readonly #match;
+  readonly #matchOne;
+  readonly #matches = new Map<string, Match[]>();
+
+  constructor(db: DatabaseSync, lanes: Lanes) {
+    this.#db = db;
+    this.#lanes = lanes;
+    this.#known = db.prepare(
+      'SELECT created_at, created_at_given, deliveries, project_id, body FROM events WHERE id = ? AND team_id = ?',
+    );
+    this.#insertEvent = db.prepare(
+      `INSERT INTO events (team_id, id, uid, type, project_id, region, created_at, created_at_given, accepted_at, test, deliveries, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#insertPending = db.prepare(
+      'INSERT INTO pending (id, tag, event_seq, type, available_at, order_key, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    );
+    // Team, plan, type, project scope, enabled: the whole matching rule, as core/matching.ts words it.
+    this.#match = db.prepare(
+      `SELECT e.tag, e.version, e.ordering
+         FROM subscriptions s
+         JOIN endpoints e ON e.tag = s.tag
+         JOIN teams t ON t.id = s.team_id
+        WHERE s.team_id = ? AND s.type = ? AND e.enabled = 1 AND e.removed_at IS NULL
+          AND (e.kind <> 'webhook' OR t.plan <> 'hobby')
+          AND (e.all_projects = 1
+               OR EXISTS (SELECT 1 FROM endpoint_projects p WHERE p.tag = e.tag AND p.project_id = ?))
+        ORDER BY e.tag`,
+    );
+    this.#matchOne = db.prepare(
+      `SELECT tag, version, ordering FROM endpoints
+        WHERE tag = ? AND team_id = ? AND enabled = 1 AND removed_at IS NULL`,
+    );
+  }
+
+  /** Forgets matches: called inside every change of the control plane. */
+  forget(): void {
+    this.#matches.clear();
+  }
+
+  /** Stores a publish call's events, all or nothing. */
+  acceptGroup(events: NewEvent[]): AcceptOutcome {
+    if (events.length === 1) {
+      const event = events[0] as NewEvent;
+      const known = this.#findKnown(event);
+      if (known === 'conflict') return { kind: 'conflict', index: 0 };
+      return { kind: 'stored', events: [known ?? this.store(event)] };
+    }
+    // Only publishers' own ids can conflict, so only then is there something to take back.
+    const guarded = events.some((event) => event.uid !== event.id);
+    if (guarded) this.#db.exec('SAVEPOINT accept_group');
+    const accepted: Accepted[] = [];
+    const point = this.#lanes.point();
+    for (let index = 0; index < events.length; index++) {
+      const event = events[index] as NewEvent;
+      const known = this.#findKnown(event);
+      if (known === 'conflict') {
+        this.#db.exec('ROLLBACK TO accept_group; RELEASE accept_group');
+        this.#lanes.rewind(point);
+        return { kind: 'conflict', index };
+      }
+      accepted.push(known ?? this.store(event));
+    }
+    if (guarded) this.#db.exec('RELEASE accept_group');
+    return { kind: 'stored', events: accepted };
+  }
+
+  #findKnown(event: NewEvent): Accepted | 'conflict' | null {
+    if (event.uid === event.id) return null;
+    const row = this.#known.get(event.id, event.teamId) as
+      | {
+          created_at: number;
+          created_at_given: number;
+          deliveries: number;
+          project_id: string | null;
+          body: Uint8Array;
+        }
+      | undefined;
+    if (row === undefined) return null;
+    const first: Content = {
+      projectId: row.project_id,
+      createdAtGiven: row.created_at_given === 1,
+      body: row.body,
+    };
+    if (!sameContent(first, event)) return 'conflict';
+    return { kind: 'known', createdAt: row.created_at, deliveries: row.deliveries };
+  }
+
+  /** Stores one event, known to be new, and makes its deliveries. */
+  store(event: NewEvent): Accepted {
+    const matches = this.#findMatches(event);
+    const stored = this.#insertEvent.run(
+      event.teamId,
+      event.id,
+      event.uid === event.id ? null : event.uid,
+      event.type,
+      event.projectId,
+      event.region,
+      event.createdAt,
+      event.createdAtGiven ? 1 : 0,
+      event.acceptedAt,
+      event.only === null ? 0 : 1,
+      matches.length,
+      event.body,
+    );
+    if (matches.length === 0) return { kind: 'stored', births: noBirths };
+    const seq = stored.lastInsertRowid;
+    const births: Birth[] = [];
+    for (const match of matches) {
+      const leased = this.#lanes.mayHold(match);
+      const ordered = match.ordering !== 'none';
+      const orderKey = ordered ? (match.ordering === 'all' ? '' : (event.projectId ?? '')) : null;
+      let availableAt = heldAt;
+      if (leased) this.#lanes.hold(match.tag, event.body.length);
+      else {
+        const laneNow = event.acceptedAt - (this.#lanes.state(match.tag)?.shiftMs ?? 0);
+        availableAt = ordered ? orderedOffset + laneNow : laneNow;
+        this.#lanes.setBehind(match.tag, true);
+        this.#lanes.markBorn(match.tag, event.acceptedAt);
+      }
+      this.#insertPending.run(
+        event.uid + match.tag,
+        match.tag,
+        seq,
+        event.type,
+        availableAt,
+        orderKey,
+        event.acceptedAt,
+      );
+      this.#lanes.countPending(1);
+      births.push({ tag: match.tag, version: match.version, leased });
+    }
+    return { kind: 'stored', births };
+  }
+
+  #findMatches(event: NewEvent): Match[] {
+    if (event.only !== null) return this.#matchOne.all(event.only, event.teamId) as unknown as Match[];
+    const key = `${event.teamId}\0${event.type}\0${event.projectId ?? ''}`;
+    const known = this.#matches.get(key);
+    if (known !== undefined) return known;
+    const found = this.#match.all(event.teamId, event.type, event.projectId) as unknown as Match[];
+    if (this.#matches.size > 20_000) this.#matches.clear();
+    this.#matches.set(key, found);
+    return found;
+  }
+}

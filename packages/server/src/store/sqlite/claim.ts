@@ -1,0 +1,234 @@
+// Claim: deliveries that are due, a few of each lane, so that a lane with a million waiting takes no more turns
+// than a lane with one. A claimed row's `available_at` moves to `heldAt`; what a dead process held is found there
+// at the next start (`takeOver`). Times in `pending` are the lane's own: real time less the endpoint's shift.
+import type { DatabaseSync } from 'node:sqlite';
+import { uidLength } from '../../id.ts';
+import type { Claimed, ClaimRequest, ClaimResult, Lease, RedeliverOutcome } from '../store.ts';
+import { heldAt, type Lanes, orderedOffset } from './lanes.ts';
+
+/** While a lane is being worked off, its marker stands this far ahead, as a safety net only. */
+const workingMs = 5_000;
+/** How many keys of an ordered lane one claim looks at. */
+const orderedKeys = 1_000;
+
+interface Row {
+  id: string;
+  event_seq: number;
+  type: string;
+  attempts: number;
+  created_at: number;
+  extra: number;
+}
+
+export class Claimer {
+  readonly #lanes: Lanes;
+  readonly #due;
+  readonly #hold;
+  readonly #body;
+  readonly #nextFree;
+  readonly #head;
+  readonly #firstHead;
+  readonly #dueLanes;
+  readonly #nextMarker;
+  readonly #free;
+  readonly #nextTag;
+  readonly #firstOfTag;
+  readonly #takeBack;
+  readonly #heldRows;
+  readonly #setTime;
+  readonly #find;
+  readonly #finished;
+  readonly #insertExtra;
+
+  constructor(db: DatabaseSync, lanes: Lanes) {
+    this.#lanes = lanes;
+    this.#due = db.prepare(
+      'SELECT id, event_seq, type, attempts, created_at, extra FROM pending WHERE tag = ? AND available_at <= ? ORDER BY available_at LIMIT ?',
+    );
+    this.#hold = db.prepare(`UPDATE pending SET available_at = ${heldAt} WHERE tag = ? AND id = ?`);
+    this.#body = db.prepare('SELECT body FROM events WHERE seq = ?');
+    this.#nextFree = db.prepare(
+      `SELECT available_at FROM pending WHERE tag = ? AND available_at < ${orderedOffset} ORDER BY available_at LIMIT 1`,
+    );
+    const head =
+      'SELECT id, event_seq, type, attempts, created_at, extra, order_key, available_at FROM pending';
+    this.#head = db.prepare(`${head} WHERE tag = ? AND order_key > ? ORDER BY order_key, event_seq LIMIT 1`);
+    this.#firstHead = db.prepare(
+      `${head} WHERE tag = ? AND order_key IS NOT NULL ORDER BY order_key, event_seq LIMIT 1`,
+    );
+    this.#dueLanes = db.prepare('SELECT tag FROM lanes WHERE due_at <= ? ORDER BY due_at LIMIT ?');
+    this.#nextMarker = db.prepare('SELECT due_at FROM lanes ORDER BY due_at LIMIT 1');
+    this.#free = db.prepare(
+      `UPDATE pending SET available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}) WHERE tag = ? AND id = ? AND available_at = ${heldAt}`,
+    );
+    this.#nextTag = db.prepare('SELECT tag FROM pending WHERE tag > ? ORDER BY tag LIMIT 1');
+    this.#firstOfTag = db.prepare('SELECT id FROM pending WHERE tag = ? ORDER BY id LIMIT 1');
+    this.#heldRows = db.prepare('SELECT id FROM pending WHERE tag = ? AND available_at = ?');
+    this.#takeBack = db.prepare(
+      `UPDATE pending SET available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}) WHERE tag = ? AND id = ?`,
+    );
+    this.#setTime = db.prepare(
+      `UPDATE pending SET asked = asked + 1,
+         available_at = iif(available_at = ${heldAt}, available_at, ? + iif(order_key IS NULL, 0, ${orderedOffset}))
+       WHERE tag = ? AND id = ?`,
+    );
+    this.#find = db.prepare('SELECT 1 FROM pending WHERE tag = ? AND id = ?');
+    this.#finished = db.prepare(
+      'SELECT event_seq, type, state, attempts, created_at FROM deliveries WHERE tag = ? AND id = ?',
+    );
+    this.#insertExtra = db.prepare(
+      `INSERT INTO pending (id, tag, event_seq, type, attempts, available_at, extra, asked, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, 1, 1, ?)`,
+    );
+  }
+
+  claim(request: ClaimRequest): ClaimResult {
+    const result: ClaimResult = { claimed: [], looked: [], nextDueAt: null };
+    const seen = new Set<string>();
+    for (const { tag, count } of request.lanes) {
+      seen.add(tag);
+      this.#claimLane(tag, count, request.now, result);
+    }
+    if (request.others.lanes > 0) {
+      for (const row of this.#dueLanes.all(request.now, request.others.lanes + seen.size) as {
+        tag: string;
+      }[]) {
+        if (!seen.has(row.tag)) this.#claimLane(row.tag, request.others.each, request.now, result);
+      }
+    }
+    const next = this.#nextMarker.get() as { due_at: number } | undefined;
+    result.nextDueAt = next?.due_at ?? null;
+    return result;
+  }
+
+  #claimLane(tag: string, wanted: number, now: number, result: ClaimResult): void {
+    const state = this.#lanes.state(tag);
+    if (state === null || state.removed || !state.enabled) {
+      this.#lanes.setMarker(tag, null);
+      this.#lanes.setBehind(tag, false);
+      result.looked.push({ tag, more: false });
+      return;
+    }
+    const laneNow = now - state.shiftMs;
+    const count = Math.min(wanted, this.#lanes.room(tag));
+    let taken = 0;
+    // Zero when it has no room: the lane stays marked, and is looked at again when there is some.
+    const rows = count > 0 ? (this.#due.all(tag, laneNow, count) as unknown as Row[]) : [];
+    for (const row of rows) {
+      this.#take(row, tag, state.version, result.claimed);
+      taken += 1;
+    }
+    let next = (this.#nextFree.get(tag) as { available_at: number } | undefined)?.available_at ?? null;
+    const heads = this.#claimHeads(tag, state.version, laneNow, count - taken, result.claimed);
+    if (heads !== null && (next === null || heads < next)) next = heads;
+    const more = next !== null && next <= laneNow;
+    this.#lanes.setBehind(tag, more);
+    this.#lanes.setMarker(tag, next === null ? null : more ? now + workingMs : next + state.shiftMs);
+    result.looked.push({ tag, more });
+  }
+
+  /** Takes the due heads of an ordered lane; answers when the next head not taken is due (lane time), or null. */
+  #claimHeads(tag: string, version: number, laneNow: number, room: number, into: Claimed[]): number | null {
+    let next: number | null = null;
+    let left = room;
+    let after: string | null = null;
+    for (let i = 0; i < orderedKeys; i++) {
+      const head = (after === null ? this.#firstHead.get(tag) : this.#head.get(tag, after)) as
+        | (Row & { order_key: string; available_at: number })
+        | undefined;
+      if (head === undefined) break;
+      after = head.order_key;
+      if (head.available_at === heldAt) continue;
+      const at = head.available_at - orderedOffset;
+      if (at <= laneNow && left > 0) {
+        this.#take(head, tag, version, into);
+        left -= 1;
+      } else if (next === null || at < next) next = at;
+    }
+    return next;
+  }
+
+  #take(row: Row, tag: string, version: number, into: Claimed[]): void {
+    this.#hold.run(tag, row.id);
+    const event = this.#body.get(row.event_seq) as { body: Uint8Array };
+    this.#lanes.hold(tag, event.body.length);
+    into.push({
+      key: row.id,
+      tag,
+      version,
+      type: row.type,
+      attempts: row.attempts,
+      createdAt: row.created_at,
+      extra: row.extra === 1,
+      body: event.body,
+    });
+  }
+
+  /** Gives a held delivery back, due at `at` (real time). */
+  release({ key, tag, bytes }: Lease, at: number): void {
+    const state = this.#lanes.state(tag);
+    const { changes } = this.#free.run(at - (state?.shiftMs ?? 0), tag, key);
+    if (changes === 0) return;
+    this.#lanes.letGo(tag, bytes);
+    if (state?.removed === true) this.#lanes.noteRemoved(tag);
+    this.#lanes.setBehind(tag, true);
+    this.#lanes.mark(tag, at);
+  }
+
+  /** One attempt now: brings a pending delivery forward, or makes one beside a finished delivery. */
+  redeliver(key: string, now: number): RedeliverOutcome {
+    const tag = key.slice(uidLength);
+    const waiting = this.#find.get(tag, key);
+    const finished = this.#finished.get(tag, key) as
+      | { event_seq: number; type: string; state: string; attempts: number; created_at: number }
+      | undefined;
+    if (waiting === undefined && finished === undefined) return 'missing';
+    const state = this.#lanes.state(tag);
+    if (state === null || state.removed || finished?.state === 'canceled') return 'canceled';
+    if (!state.enabled) return 'disabled';
+    const laneNow = now - state.shiftMs;
+    if (waiting !== undefined) this.#setTime.run(laneNow, tag, key);
+    else if (finished !== undefined) {
+      const { event_seq, type, attempts, created_at } = finished;
+      this.#insertExtra.run(key, tag, event_seq, type, attempts, laneNow, created_at);
+      this.#lanes.countPending(1);
+    }
+    this.#lanes.mark(tag, now);
+    return 'queued';
+  }
+
+  /** The key of the oldest pending delivery: keys begin with their time. */
+  oldestKey(): string | null {
+    let tag = '';
+    let oldest: string | null = null;
+    for (;;) {
+      const row = this.#nextTag.get(tag) as { tag: string } | undefined;
+      if (row === undefined) return oldest;
+      tag = row.tag;
+      const first = this.#firstOfTag.get(tag) as { id: string };
+      if (oldest === null || first.id < oldest) oldest = first.id;
+    }
+  }
+
+  /** Marks every lane that has unclaimed rows. At a start (`takeOver`) also frees what the dead process held. */
+  sweep(now: number, takeOver: boolean): void {
+    let tag = '';
+    for (;;) {
+      const row = this.#nextTag.get(tag) as { tag: string } | undefined;
+      if (row === undefined) return;
+      tag = row.tag;
+      const state = this.#lanes.state(tag);
+      if (takeOver) {
+        const laneNow = now - (state?.shiftMs ?? 0);
+        for (const held of this.#heldRows.all(tag, heldAt) as { id: string }[])
+          this.#takeBack.run(laneNow, tag, held.id);
+      }
+      if (state?.removed === true) this.#lanes.noteRemoved(tag);
+      if (state === null || state.removed || !state.enabled) continue;
+      const next = (this.#nextFree.get(tag) as { available_at: number } | undefined)?.available_at;
+      const ordered = this.#firstHead.get(tag) !== undefined;
+      if (next !== undefined || ordered) this.#lanes.markBorn(tag, ordered ? now : (next ?? now) + state.shiftMs);
+      if (takeOver && next !== undefined && next + state.shiftMs <= now) this.#lanes.setBehind(tag, true);
+    }
+  }
+}

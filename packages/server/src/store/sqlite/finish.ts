@@ -1,0 +1,216 @@
+// Finish: an attempt and the state it caused, in one commit, and only while the delivery is still held. A finished
+// delivery leaves `pending` for `deliveries`; see core/delivery.ts for the states.
+import type { DatabaseSync } from 'node:sqlite';
+import type { AttemptRecord, FinishOutcome } from '../store.ts';
+import { heldAt, type Lanes, orderedOffset } from './lanes.ts';
+
+interface Held {
+  event_seq: number;
+  type: string;
+  asked: number;
+  order_key: string | null;
+  created_at: number;
+}
+
+const lost: FinishOutcome = { kind: 'lost' };
+const nothingDue: FinishOutcome = { kind: 'written', dueAt: null };
+
+export class Finisher {
+  readonly #lanes: Lanes;
+  readonly #takeHeld;
+  readonly #findHeld;
+  readonly #postpone;
+  readonly #insertDelivery;
+  readonly #insertAttempt;
+  readonly #insertExtra;
+  readonly #updateDelivery;
+  readonly #againExtra;
+  readonly #nextInOrder;
+  readonly #removedRows;
+
+  constructor(db: DatabaseSync, lanes: Lanes) {
+    this.#lanes = lanes;
+    const held = 'event_seq, type, asked, order_key, created_at';
+    this.#takeHeld = db.prepare(
+      `DELETE FROM pending WHERE tag = ? AND id = ? AND available_at = ${heldAt} RETURNING ${held}`,
+    );
+    this.#findHeld = db.prepare(`SELECT ${held} FROM pending WHERE tag = ? AND id = ? AND available_at = ${heldAt}`);
+    this.#postpone = db.prepare(
+      `UPDATE pending SET attempts = ?, available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}), asked = 0,
+         last_status = ?, last_cause = ? WHERE tag = ? AND id = ?`,
+    );
+    this.#insertDelivery = db.prepare(
+      `INSERT INTO deliveries (id, tag, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#insertAttempt = db.prepare(
+      `INSERT INTO attempts (delivery_id, number, started_at, duration_ms, status, cause, detail, timings, url,
+         request_headers, response_headers, response_body, truncated)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#insertExtra = db.prepare(
+      `INSERT INTO pending (id, tag, event_seq, type, attempts, available_at, extra, asked, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)`,
+    );
+    this.#updateDelivery = db.prepare(
+      `UPDATE deliveries SET attempts = ?3, last_status = ?4, last_cause = ?5,
+         finished_at = iif(?1 AND state <> 'delivered', ?2, finished_at), state = iif(?1, 'delivered', state)
+       WHERE tag = ?6 AND id = ?7`,
+    );
+    this.#againExtra = db.prepare(
+      'UPDATE pending SET attempts = ?, asked = asked - 1, available_at = ? WHERE tag = ? AND id = ?',
+    );
+    this.#nextInOrder = db.prepare('SELECT 1 FROM pending WHERE tag = ? AND order_key = ? LIMIT 1');
+    this.#removedRows = db.prepare(
+      `DELETE FROM pending WHERE tag = ?1 AND id IN (SELECT id FROM pending WHERE tag = ?1 AND available_at < ${heldAt} LIMIT ?2)
+       RETURNING id, event_seq, type, attempts, last_status, last_cause, created_at, extra`,
+    );
+  }
+
+  finish(record: AttemptRecord): FinishOutcome {
+    const finishedAt = record.startedAt + Math.round(record.durationMs);
+    if (record.extra) return this.#finishExtra(record, finishedAt);
+    const { next } = record;
+    if (next.kind === 'retry') return this.#finishRetry(record, next.at, finishedAt);
+    const row = this.#takeHeld.get(record.tag, record.key) as Held | undefined;
+    if (row === undefined) return lost;
+    this.#lanes.letGo(record.tag, record.bytes);
+    this.#lanes.countPending(-1);
+    this.#writeDelivery(record, row, next.kind, finishedAt);
+    this.#writeAttempt(record);
+    let dueAt: number | null = null;
+    if (next.kind === 'failed' && row.asked > 0) {
+      // Somebody asked for an attempt while the last one was on its way: it still gets one.
+      this.#insertExtra.run(
+        record.key,
+        record.tag,
+        row.event_seq,
+        row.type,
+        record.number,
+        this.#laneTime(record.tag, finishedAt),
+        1,
+        row.created_at,
+      );
+      this.#lanes.countPending(1);
+      dueAt = finishedAt;
+    } else if (row.order_key !== null && this.#nextInOrder.get(record.tag, row.order_key) !== undefined) {
+      dueAt = finishedAt;
+    }
+    if (dueAt === null) return nothingDue;
+    this.#lanes.mark(record.tag, dueAt);
+    return { kind: 'written', dueAt };
+  }
+
+  #finishRetry(record: AttemptRecord, at: number, finishedAt: number): FinishOutcome {
+    const row = this.#findHeld.get(record.tag, record.key) as Held | undefined;
+    if (row === undefined) return lost;
+    this.#lanes.letGo(record.tag, record.bytes);
+    this.#writeAttempt(record);
+    if (this.#lanes.state(record.tag)?.removed !== false) {
+      this.#takeHeld.get(record.tag, record.key);
+      this.#lanes.countPending(-1);
+      this.#writeDelivery(record, row, 'canceled', finishedAt);
+      return nothingDue;
+    }
+    const dueAt = row.asked > 0 ? finishedAt : at;
+    this.#postpone.run(
+      record.number,
+      this.#laneTime(record.tag, dueAt),
+      record.status,
+      record.cause,
+      record.key,
+    );
+    this.#lanes.mark(record.tag, dueAt);
+    return { kind: 'written', dueAt };
+  }
+
+  /** An attempt outside the schedule: success makes the delivery `delivered`, else its state stays. */
+  #finishExtra(record: AttemptRecord, finishedAt: number): FinishOutcome {
+    const row = this.#findHeld.get(record.tag, record.key) as Held | undefined;
+    if (row === undefined) return lost;
+    this.#lanes.letGo(record.tag, record.bytes);
+    const delivered = record.next.kind === 'delivered' ? 1 : 0;
+    this.#updateDelivery.run(delivered, finishedAt, record.number, record.status, record.cause, record.tag, record.key);
+    this.#writeAttempt(record);
+    if (row.asked > 1 && this.#lanes.state(record.tag)?.removed === false) {
+      this.#againExtra.run(record.number, this.#laneTime(record.tag, finishedAt), record.tag, record.key);
+      this.#lanes.mark(record.tag, finishedAt);
+      return { kind: 'written', dueAt: finishedAt };
+    }
+    this.#takeHeld.get(record.tag, record.key);
+    this.#lanes.countPending(-1);
+    return nothingDue;
+  }
+
+  #laneTime(tag: string, at: number): number {
+    return at - (this.#lanes.state(tag)?.shiftMs ?? 0);
+  }
+
+  #writeDelivery(record: AttemptRecord, row: Held, state: string, finishedAt: number): void {
+    this.#insertDelivery.run(
+      record.key,
+      record.tag,
+      row.event_seq,
+      row.type,
+      state,
+      record.number,
+      record.status,
+      record.cause,
+      row.created_at,
+      finishedAt,
+    );
+  }
+
+  #writeAttempt(record: AttemptRecord): void {
+    this.#insertAttempt.run(
+      record.key,
+      record.number,
+      record.startedAt,
+      record.durationMs,
+      record.status,
+      record.cause,
+      record.detail,
+      record.timings,
+      record.url,
+      record.requestHeaders,
+      record.responseHeaders,
+      record.responseBody,
+      record.truncated ? 1 : 0,
+    );
+  }
+
+  /** Writes up to `limit` pending deliveries of removed endpoints as canceled; answers how many there were. */
+  cancelRemoved(now: number, limit: number): number {
+    let done = 0;
+    for (const tag of this.#lanes.removed) {
+      const rows = this.#removedRows.all(tag, limit - done) as unknown as (Held & {
+        id: string;
+        attempts: number;
+        last_status: number | null;
+        last_cause: string | null;
+        extra: number;
+      })[];
+      for (const row of rows) {
+        this.#lanes.countPending(-1);
+        if (row.extra === 1) continue;
+        this.#insertDelivery.run(
+          row.id,
+          tag,
+          row.event_seq,
+          row.type,
+          'canceled',
+          row.attempts,
+          row.last_status,
+          row.last_cause,
+          row.created_at,
+          now,
+        );
+      }
+      done += rows.length;
+      if (done >= limit) return done;
+      this.#lanes.setMarker(tag, null);
+      this.#lanes.removed.delete(tag);
+    }
+    return done;
+  }
+}

@@ -1,0 +1,208 @@
+// What the writer thread knows of lanes between commits: which endpoints exist, how many deliveries of each this
+// process holds, which have due work left in the file. One thread writes, so none of it can be out of date.
+import type { DatabaseSync } from 'node:sqlite';
+
+/** `available_at` of a delivery that this process holds: beyond every real time. After a crash, none is held. */
+export const heldAt = 9_000_000_000_000_000;
+/** Added to `available_at` of rows in an ordered lane, so that they are found by their order and not their time. */
+export const orderedOffset = 4_000_000_000_000_000;
+/** How many deliveries of one lane, and of all together, wait in memory at the most. */
+const heldPerLane = 256;
+const heldInAll = 10_000;
+const heldBytes = 64 * 1024 * 1024;
+
+/** An endpoint as matching and claiming see it. */
+export interface EndpointState {
+  version: number;
+  enabled: boolean;
+  removed: boolean;
+  ordering: 'none' | 'project' | 'all';
+  shiftMs: number;
+}
+
+/** One endpoint that an event matches. */
+export interface Match {
+  tag: string;
+  version: number;
+  ordering: 'none' | 'project' | 'all';
+}
+
+type Undo = 'held' | 'letGo' | 'ahead' | 'behind' | 'more' | 'less';
+
+export class Lanes {
+  readonly #delivers: boolean;
+  readonly #selectState;
+  readonly #putMarker;
+  readonly #dropMarker;
+  readonly #forceMarker;
+  readonly #held = new Map<string, number>();
+  readonly #closed = new Set<string>();
+  /** Lanes with due work in the file: deliveries born meanwhile queue behind it. */
+  readonly #behind = new Set<string>();
+  readonly #states = new Map<string, EndpointState | null>();
+  /** What to take back when a commit or a part of it is rolled back: a code, a tag and a number of bytes in turn. */
+  readonly #undo: (Undo | string | number)[] = [];
+  /** Removed endpoints that may still have pending rows, to be written as canceled. */
+  readonly removed = new Set<string>();
+  heldTotal = 0;
+  #bytesTotal = 0;
+  /** Rows in `pending`, for the figures. */
+  pendingTotal = 0;
+
+  /** @param delivers whether this process sends; else nothing is held at birth */
+  constructor(db: DatabaseSync, delivers: boolean) {
+    this.#delivers = delivers;
+    this.#selectState = db.prepare(
+      'SELECT version, enabled, removed_at, ordering, shift_ms FROM endpoints WHERE tag = ?',
+    );
+    this.#putMarker = db.prepare(
+      'INSERT INTO lanes (tag, due_at) VALUES (?, ?) ON CONFLICT (tag) DO UPDATE SET due_at = min(due_at, excluded.due_at)',
+    );
+    this.#forceMarker = db.prepare(
+      'INSERT INTO lanes (tag, due_at) VALUES (?, ?) ON CONFLICT (tag) DO UPDATE SET due_at = excluded.due_at',
+    );
+    this.#dropMarker = db.prepare('DELETE FROM lanes WHERE tag = ?');
+  }
+
+  /** The endpoint behind a tag, null if there never was one. */
+  state(tag: string): EndpointState | null {
+    const known = this.#states.get(tag);
+    if (known !== undefined) return known;
+    const row = this.#selectState.get(tag) as
+      | { version: number; enabled: number; removed_at: number | null; ordering: string; shift_ms: number }
+      | undefined;
+    const state =
+      row === undefined
+        ? null
+        : {
+            version: row.version,
+            enabled: row.enabled === 1,
+            removed: row.removed_at !== null,
+            ordering: row.ordering as EndpointState['ordering'],
+            shiftMs: row.shift_ms,
+          };
+    if (this.#states.size > 20_000) this.#states.clear();
+    this.#states.set(tag, state);
+    return state;
+  }
+
+  /** Forgets what was read of endpoints: called inside every change of the control plane. */
+  forget(): void {
+    this.#states.clear();
+  }
+
+  noteRemoved(tag: string): void {
+    this.removed.add(tag);
+  }
+
+  setOpen(tag: string, open: boolean): void {
+    if (open) this.#closed.delete(tag);
+    else this.#closed.add(tag);
+  }
+
+  /** Whether a delivery born now may be held at once: see DESIGN "leased at birth". */
+  mayHold(match: Match): boolean {
+    return (
+      match.ordering === 'none' &&
+      this.#delivers &&
+      this.heldTotal < heldInAll &&
+      this.#bytesTotal < heldBytes &&
+      (this.#held.get(match.tag) ?? 0) < heldPerLane &&
+      !this.#behind.has(match.tag) &&
+      !this.#closed.has(match.tag)
+    );
+  }
+
+  /** How many more deliveries of a lane may be held. */
+  room(tag: string): number {
+    if (this.#bytesTotal >= heldBytes) return 0;
+    return Math.max(0, Math.min(heldInAll - this.heldTotal, heldPerLane - (this.#held.get(tag) ?? 0)));
+  }
+
+  /** @param bytes the length of the event's body */
+  hold(tag: string, bytes: number): void {
+    this.#undo.push('held', tag, bytes);
+    this.#addHeld(tag, 1, bytes);
+  }
+
+  letGo(tag: string, bytes: number): void {
+    this.#undo.push('letGo', tag, bytes);
+    this.#addHeld(tag, -1, -bytes);
+  }
+
+  #addHeld(tag: string, by: 1 | -1, bytes: number): void {
+    this.#bytesTotal += bytes;
+    const held = (this.#held.get(tag) ?? 0) + by;
+    this.heldTotal += by;
+    if (held === 0) this.#held.delete(tag);
+    else this.#held.set(tag, held);
+  }
+
+  /** Counts rows that appear in `pending` (+1) or leave it (-1). */
+  countPending(by: 1 | -1): void {
+    this.#undo.push(by === 1 ? 'more' : 'less', '', 0);
+    this.pendingTotal += by;
+  }
+
+  /** Notes whether the file has due work left for a lane. */
+  setBehind(tag: string, behind: boolean): void {
+    if (behind === this.#behind.has(tag)) return;
+    this.#undo.push(behind ? 'behind' : 'ahead', tag, 0);
+    if (behind) this.#behind.add(tag);
+    else this.#behind.delete(tag);
+  }
+
+  /** A point to go back to when what follows is rolled back in the file. */
+  point(): number {
+    return this.#undo.length;
+  }
+
+  /** After a commit: nothing before it can be taken back any more. */
+  settle(): void {
+    this.#undo.length = 0;
+  }
+
+  /** Takes back everything since `point`, as the file did. */
+  rewind(point: number): void {
+    while (this.#undo.length > point) {
+      const bytes = this.#undo.pop() as number;
+      const tag = this.#undo.pop() as string;
+      switch (this.#undo.pop() as Undo) {
+        case 'held':
+          this.#addHeld(tag, -1, -bytes);
+          break;
+        case 'letGo':
+          this.#addHeld(tag, 1, bytes);
+          break;
+        case 'behind':
+          this.#behind.delete(tag);
+          break;
+        case 'ahead':
+          this.#behind.add(tag);
+          break;
+        case 'more':
+          this.pendingTotal -= 1;
+          break;
+        case 'less':
+          this.pendingTotal += 1;
+          break;
+      }
+    }
+  }
+
+  /** Makes sure that the lane is looked at no later than `dueAt` (real time). */
+  mark(tag: string, dueAt: number): void {
+    this.#putMarker.run(tag, dueAt);
+  }
+
+  /** Marks a lane for a delivery born unclaimed. A closed lane keeps its marker, at the end of its breaker's rest. */
+  markBorn(tag: string, dueAt: number): void {
+    if (!this.#closed.has(tag)) this.mark(tag, dueAt);
+  }
+
+  /** Sets the lane's marker, later ones included; null removes it. */
+  setMarker(tag: string, dueAt: number | null): void {
+    if (dueAt === null) this.#dropMarker.run(tag);
+    else this.#forceMarker.run(tag, dueAt);
+  }
+}

@@ -1,0 +1,41 @@
+// The reader thread: lists and look-ups on a connection that can't write, so that they never hold up a commit.
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import { openReader } from './open.ts';
+
+export interface Question {
+  number: number;
+  sql: string;
+  parameters: unknown[];
+}
+
+export type Reply = { number: number; rows: unknown[] } | { number: number; message: string };
+
+const port = parentPort;
+if (port === null) throw new Error('reader.ts runs as a worker thread');
+const db = openReader((workerData as { path: string }).path);
+const prepared = new Map<string, StatementSync>();
+
+function ask({ number, sql, parameters }: Question): Reply {
+  try {
+    let statement = prepared.get(sql);
+    if (statement === undefined) {
+      statement = db.prepare(sql);
+      if (prepared.size > 500) prepared.clear();
+      prepared.set(sql, statement);
+    }
+    // Rows come without a prototype, which a clone across threads would not keep.
+    return { number, rows: statement.all(...(parameters as SQLInputValue[])) };
+  } catch (error) {
+    return { number, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+port.on('message', (message: Question | 'close') => {
+  if (message === 'close') {
+    db.close();
+    port.close();
+    return;
+  }
+  port.postMessage(ask(message));
+});

@@ -1,0 +1,258 @@
+// What travels between the thread that serves HTTP and the writer thread: one turn there, one answer back. Events
+// and attempts go as flat arrays and one transferred buffer, for cloning an object per row costs more than the row.
+import type {
+  Accepted,
+  AcceptGroup,
+  AcceptOutcome,
+  AttemptRecord,
+  Change,
+  ChangeOutcome,
+  ClaimRequest,
+  ClaimResult,
+  FinishOutcome,
+  Lease,
+  NewEvent,
+  Next,
+  RedeliverOutcome,
+  Step,
+  StoreFigures,
+} from '../store.ts';
+
+export type Cell = string | number | null;
+
+/** The rarer writes, as plain objects. */
+export type Operation =
+  | { kind: 'claim'; request: ClaimRequest }
+  | { kind: 'release'; leases: Lease[]; at: number }
+  | { kind: 'hold'; tag: string; at: number }
+  | { kind: 'open'; tag: string; open: boolean }
+  | { kind: 'redeliver'; key: string; now: number; audit: Step }
+  | { kind: 'change'; change: Change }
+  | { kind: 'cancel'; now: number; limit: number }
+  | { kind: 'sweep'; now: number }
+  | { kind: 'figures' };
+
+export type OperationResult =
+  | { kind: 'claim'; result: ClaimResult }
+  | { kind: 'redeliver'; outcome: RedeliverOutcome }
+  | { kind: 'change'; outcome: ChangeOutcome }
+  | { kind: 'cancel'; count: number }
+  | { kind: 'figures'; figures: StoreFigures }
+  | { kind: 'done' }
+  | { kind: 'failed'; message: string };
+
+/** One transaction's worth of work. Finishes come first, then accepts, then the rest in order. */
+export interface Turn {
+  finishes: Cell[];
+  finishBodies: Uint8Array;
+  groups: number[];
+  events: Cell[];
+  eventBodies: Uint8Array;
+  operations: Operation[];
+}
+
+/** `failure` says that nothing of the turn was committed. */
+export type Answer =
+  | { kind: 'committed'; finishes: number[]; accepts: Cell[]; operations: OperationResult[] }
+  | { kind: 'failed'; message: string };
+
+const eventCells = 11;
+const attemptCells = 18;
+
+/** Packs byte arrays behind one another into a buffer of its own, fit for transfer. */
+function pack(parts: Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const packed = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    packed.set(part, at);
+    at += part.length;
+  }
+  return packed;
+}
+
+export function encodeEvents(groups: AcceptGroup[]): {
+  groups: number[];
+  events: Cell[];
+  bodies: Uint8Array<ArrayBuffer>;
+} {
+  const sizes: number[] = [];
+  const cells: Cell[] = [];
+  const bodies: Uint8Array[] = [];
+  let length = 0;
+  for (const group of groups) {
+    sizes.push(group.events.length);
+    for (const event of group.events) {
+      cells.push(
+        event.uid,
+        event.id === event.uid ? null : event.id,
+        event.teamId,
+        event.type,
+        event.projectId,
+        event.region,
+        event.createdAt,
+        event.createdAtGiven ? 1 : 0,
+        event.acceptedAt,
+        event.only,
+        event.body.length,
+      );
+      bodies.push(event.body);
+      length += event.body.length;
+    }
+  }
+  return { groups: sizes, events: cells, bodies: pack(bodies, length) };
+}
+
+export function decodeEvents(turn: Turn): NewEvent[][] {
+  const { groups, events: cells, eventBodies } = turn;
+  let cell = 0;
+  let at = 0;
+  return groups.map((size) => {
+    const events: NewEvent[] = [];
+    for (let i = 0; i < size; i++, cell += eventCells) {
+      const length = cells[cell + 10] as number;
+      const uid = cells[cell] as string;
+      events.push({
+        uid,
+        id: (cells[cell + 1] as string | null) ?? uid,
+        teamId: cells[cell + 2] as string,
+        type: cells[cell + 3] as string,
+        projectId: cells[cell + 4] as string | null,
+        region: cells[cell + 5] as string | null,
+        createdAt: cells[cell + 6] as number,
+        createdAtGiven: cells[cell + 7] === 1,
+        acceptedAt: cells[cell + 8] as number,
+        only: cells[cell + 9] as string | null,
+        body: eventBodies.subarray(at, at + length),
+      });
+      at += length;
+    }
+    return events;
+  });
+}
+
+/** For each group: -1 and the index of a conflict, or the number of events; per event -1 when known, else its births. */
+export function encodeAccepts(outcomes: AcceptOutcome[]): Cell[] {
+  const cells: Cell[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'conflict') {
+      cells.push(-1, outcome.index);
+      continue;
+    }
+    cells.push(outcome.events.length);
+    for (const event of outcome.events) {
+      if (event.kind === 'known') {
+        cells.push(-1, event.createdAt, event.deliveries);
+        continue;
+      }
+      cells.push(event.births.length);
+      for (const birth of event.births) cells.push(birth.tag, birth.leased ? birth.version : -birth.version);
+    }
+  }
+  return cells;
+}
+
+export function decodeAccepts(cells: Cell[]): AcceptOutcome[] {
+  const outcomes: AcceptOutcome[] = [];
+  let at = 0;
+  while (at < cells.length) {
+    const size = cells[at++] as number;
+    if (size === -1) {
+      outcomes.push({ kind: 'conflict', index: cells[at++] as number });
+      continue;
+    }
+    const events: Accepted[] = [];
+    for (let i = 0; i < size; i++) {
+      const count = cells[at++] as number;
+      if (count === -1) {
+        events.push({ kind: 'known', createdAt: cells[at] as number, deliveries: cells[at + 1] as number });
+        at += 2;
+        continue;
+      }
+      const births = [];
+      for (let j = 0; j < count; j++, at += 2) {
+        const version = cells[at + 1] as number;
+        births.push({ tag: cells[at] as string, version: Math.abs(version), leased: version > 0 });
+      }
+      events.push({ kind: 'stored', births });
+    }
+    outcomes.push({ kind: 'stored', events });
+  }
+  return outcomes;
+}
+
+export function encodeAttempts(records: AttemptRecord[]): {
+  finishes: Cell[];
+  bodies: Uint8Array<ArrayBuffer>;
+} {
+  const cells: Cell[] = [];
+  const bodies: Uint8Array[] = [];
+  let length = 0;
+  for (const record of records) {
+    const { next } = record;
+    cells.push(
+      record.key,
+      record.tag,
+      record.number,
+      record.extra ? 1 : 0,
+      next.kind,
+      next.kind === 'retry' ? next.at : 0,
+      record.startedAt,
+      record.durationMs,
+      record.status,
+      record.cause,
+      record.detail,
+      record.timings,
+      record.url,
+      record.requestHeaders,
+      record.responseHeaders,
+      record.responseBody === null ? -1 : record.responseBody.length,
+      record.truncated ? 1 : 0,
+      record.bytes,
+    );
+    if (record.responseBody !== null) {
+      bodies.push(record.responseBody);
+      length += record.responseBody.length;
+    }
+  }
+  return { finishes: cells, bodies: pack(bodies, length) };
+}
+
+export function decodeAttempts(turn: Turn): AttemptRecord[] {
+  const { finishes: cells, finishBodies } = turn;
+  const records: AttemptRecord[] = [];
+  let at = 0;
+  for (let cell = 0; cell < cells.length; cell += attemptCells) {
+    const length = cells[cell + 15] as number;
+    const kind = cells[cell + 4] as Next['kind'];
+    records.push({
+      key: cells[cell] as string,
+      tag: cells[cell + 1] as string,
+      number: cells[cell + 2] as number,
+      extra: cells[cell + 3] === 1,
+      next: kind === 'retry' ? { kind, at: cells[cell + 5] as number } : { kind },
+      startedAt: cells[cell + 6] as number,
+      durationMs: cells[cell + 7] as number,
+      status: cells[cell + 8] as number | null,
+      cause: cells[cell + 9] as string | null,
+      detail: cells[cell + 10] as string | null,
+      timings: cells[cell + 11] as string,
+      url: cells[cell + 12] as string,
+      requestHeaders: cells[cell + 13] as string,
+      responseHeaders: cells[cell + 14] as string | null,
+      responseBody: length < 0 ? null : finishBodies.subarray(at, at + length),
+      truncated: cells[cell + 16] === 1,
+      bytes: cells[cell + 17] as number,
+    });
+    if (length > 0) at += length;
+  }
+  return records;
+}
+
+/** One number per attempt: -2 lost, -1 nothing due, else when the lane next has work. */
+export function encodeFinish(outcome: FinishOutcome): number {
+  return outcome.kind === 'lost' ? -2 : (outcome.dueAt ?? -1);
+}
+
+export function decodeFinish(code: number): FinishOutcome {
+  return code === -2 ? { kind: 'lost' } : { kind: 'written', dueAt: code === -1 ? null : code };
+}

@@ -1,0 +1,223 @@
+// The writer thread: the only one that writes the file. Each message is a turn, done in one transaction and
+// answered after its commit; when a turn breaks, its parts are tried one by one, so that nobody fails for another.
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { AcceptOutcome, Birth, Change, ChangeOutcome, RedeliverOutcome, Step, StoreFigures } from '../store.ts';
+import { Acceptor } from './accept.ts';
+import { Claimer } from './claim.ts';
+import type { SqliteOptions } from './client.ts';
+import { Finisher } from './finish.ts';
+import { Lanes } from './lanes.ts';
+import { openWriter } from './open.ts';
+import * as wire from './wire.ts';
+
+class Refused extends Error {
+  readonly step: number;
+  constructor(step: number, reason: string) {
+    super(reason);
+    this.step = step;
+  }
+}
+
+class Writer {
+  readonly #db: DatabaseSync;
+  readonly #lanes: Lanes;
+  readonly #acceptor: Acceptor;
+  readonly #claimer: Claimer;
+  readonly #finisher: Finisher;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #waiting: StatementSync;
+  readonly #prepared = new Map<string, StatementSync>();
+  #commits = 0;
+  #commitRows = 0;
+
+  constructor({ path, now, delivers }: SqliteOptions) {
+    this.#db = openWriter(path);
+    this.#lanes = new Lanes(this.#db, delivers);
+    this.#acceptor = new Acceptor(this.#db, this.#lanes);
+    this.#claimer = new Claimer(this.#db, this.#lanes);
+    this.#finisher = new Finisher(this.#db, this.#lanes);
+    this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
+    this.#commit = this.#db.prepare('COMMIT');
+    this.#waiting = this.#db.prepare('SELECT count(*) AS count FROM lanes');
+    const counted = this.#db.prepare('SELECT count(*) AS count FROM pending').get() as { count: number };
+    this.#lanes.pendingTotal = counted.count;
+    this.#inTransaction(() => this.#claimer.sweep(now, true));
+  }
+
+  run(turn: wire.Turn): wire.Answer {
+    try {
+      return this.#inTransaction(() => {
+        const finishes = wire
+          .decodeAttempts(turn)
+          .map((record) => wire.encodeFinish(this.#finisher.finish(record)));
+        const accepts: AcceptOutcome[] = wire
+          .decodeEvents(turn)
+          .map((events) => this.#acceptor.acceptGroup(events));
+        const operations = turn.operations.map((operation) => this.#operate(operation));
+        this.#commitRows += finishes.length + accepts.length;
+        return { kind: 'committed', finishes, accepts: wire.encodeAccepts(accepts), operations };
+      });
+    } catch (error) {
+      return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  #inTransaction<Result>(work: () => Result): Result {
+    this.#begin.run();
+    try {
+      const result = work();
+      this.#commit.run();
+      this.#lanes.settle();
+      this.#commits += 1;
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      this.#lanes.rewind(0);
+      this.#lanes.forget();
+      this.#acceptor.forget();
+      throw error;
+    }
+  }
+
+  #operate(operation: wire.Operation): wire.OperationResult {
+    switch (operation.kind) {
+      case 'claim':
+        return { kind: 'claim', result: this.#claimer.claim(operation.request) };
+      case 'release':
+        for (const lease of operation.leases) this.#claimer.release(lease, operation.at);
+        return { kind: 'done' };
+      case 'hold':
+        this.#lanes.setMarker(operation.tag, operation.at);
+        return { kind: 'done' };
+      case 'open':
+        this.#lanes.setOpen(operation.tag, operation.open);
+        return { kind: 'done' };
+      case 'redeliver':
+        return { kind: 'redeliver', outcome: this.#redeliver(operation.key, operation.now, operation.audit) };
+      case 'change':
+        return { kind: 'change', outcome: this.#change(operation.change) };
+      case 'cancel':
+        return { kind: 'cancel', count: this.#finisher.cancelRemoved(operation.now, operation.limit) };
+      case 'sweep':
+        this.#claimer.sweep(operation.now, false);
+        return { kind: 'done' };
+      case 'figures':
+        return { kind: 'figures', figures: this.#figures() };
+    }
+  }
+
+  #redeliver(key: string, now: number, audit: Step): RedeliverOutcome {
+    const outcome = this.#claimer.redeliver(key, now);
+    if (outcome === 'queued') this.#runStep(audit, 0);
+    return outcome;
+  }
+
+  /** All steps and events of a change, or none of them. */
+  #change(change: Change): ChangeOutcome {
+    const point = this.#lanes.point();
+    this.#db.exec('SAVEPOINT change');
+    try {
+      const rows = change.steps.map((step, index) => this.#runStep(step, index));
+      this.#lanes.forget();
+      this.#acceptor.forget();
+      const births: Birth[][] = change.events.map((event) => {
+        const stored = this.#acceptor.store(event);
+        return stored.kind === 'stored' ? stored.births : [];
+      });
+      for (const tag of change.touched) {
+        const state = this.#lanes.state(tag);
+        if (state?.removed === true) this.#lanes.noteRemoved(tag);
+        else if (state?.enabled === true) this.#lanes.mark(tag, change.now);
+      }
+      this.#db.exec('RELEASE change');
+      return { kind: 'done', rows, births };
+    } catch (error) {
+      this.#db.exec('ROLLBACK TO change; RELEASE change');
+      this.#lanes.rewind(point);
+      this.#lanes.forget();
+      this.#acceptor.forget();
+      if (error instanceof Refused) return { kind: 'refused', step: error.step, reason: error.message };
+      throw error;
+    }
+  }
+
+  #runStep(step: Step, index: number): Record<string, unknown>[] {
+    const { sql, parameters } = step.query;
+    let statement = this.#prepared.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      if (this.#prepared.size > 500) this.#prepared.clear();
+      this.#prepared.set(sql, statement);
+    }
+    const values = parameters as SQLInputValue[];
+    let rows: Record<string, unknown>[] = [];
+    let affected: number;
+    try {
+      if (statement.columns().length > 0) {
+        rows = statement.all(...values);
+        affected = rows.length;
+      } else affected = Number(statement.run(...values).changes);
+    } catch (error) {
+      if (
+        error instanceof Error &&
+        /constraint failed/i.test(error.message) &&
+        step.otherwise !== undefined
+      ) {
+        throw new Refused(index, step.otherwise);
+      }
+      throw error;
+    }
+    if (step.rows !== undefined && affected !== step.rows)
+      throw new Refused(index, step.otherwise ?? 'changed meanwhile');
+    return rows;
+  }
+
+  #figures(): StoreFigures {
+    return {
+      pending: this.#lanes.pendingTotal,
+      held: this.#lanes.heldTotal,
+      oldestKey: this.#claimer.oldestKey(),
+      waitingLanes: (this.#waiting.get() as { count: number }).count,
+      commits: this.#commits,
+      commitRows: this.#commitRows,
+    };
+  }
+
+  close(): void {
+    this.#db.exec('PRAGMA optimize');
+    this.#db.close();
+  }
+}
+
+/** Keeps every other process off the file for as long as this thread lives; the system lets go of it after a kill. */
+function takeOwnership(path: string): DatabaseSync {
+  const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch {
+    lock.close();
+    throw new Error(
+      `Another Posthorn is running on ${path}. Stop that one first, or choose another POSTHORN_DATA_DIR.`,
+    );
+  }
+  return lock;
+}
+
+const port = parentPort;
+if (port === null) throw new Error('writer.ts runs as a worker thread');
+const options = workerData as SqliteOptions;
+const lock = takeOwnership(options.path);
+const writer = new Writer(options);
+port.on('message', (message: wire.Turn | 'close') => {
+  if (message === 'close') {
+    writer.close();
+    lock.close();
+    port.postMessage('closed');
+    port.close();
+    return;
+  }
+  port.postMessage(writer.run(message));
+});
+port.postMessage('ready');

@@ -1,0 +1,200 @@
+// The Store seam: everything Posthorn keeps. Two halves: the hot path (accept, claim, finish …), whose statements
+// are hand-written per dialect, and the control plane (`read`, `change`), written once with Kysely in control/.
+// Every write is durable when its promise resolves; implementations share commits between callers.
+import type { CompiledQuery } from 'kysely';
+import type { Queries } from './control/tables.ts';
+
+// Accepting -----------------------------------------------------------------------------------------------
+
+/** An event to be stored. `uid` sorts by time and equals `id` where Posthorn made the id. */
+export interface NewEvent {
+  uid: string;
+  id: string;
+  teamId: string;
+  type: string;
+  projectId: string | null;
+  region: string | null;
+  createdAt: number;
+  /** Whether the publisher chose `createdAt`; only then is it part of the content. */
+  createdAtGiven: boolean;
+  acceptedAt: number;
+  body: Uint8Array;
+  /** The tag of the one endpoint that a test event is for, subscribed or not; null for all that match. */
+  only: string | null;
+}
+
+/** A delivery that was made with the event. Leased ones are ours to send at once; the rest wait to be claimed. */
+export interface Birth {
+  tag: string;
+  version: number;
+  leased: boolean;
+}
+
+export type Accepted =
+  | { kind: 'stored'; births: Birth[] }
+  /** The id was there already with the same content (core/content.ts), from this commit or an earlier one. */
+  | { kind: 'known'; createdAt: number; deliveries: number };
+
+export type AcceptOutcome =
+  | { kind: 'stored'; events: Accepted[] }
+  /** The event at `index` has a known id with other content: nothing of the group was stored. */
+  | { kind: 'conflict'; index: number };
+
+/** Events that are stored together or not at all, one group per publish call. */
+export interface AcceptGroup {
+  events: NewEvent[];
+}
+
+// Delivering ----------------------------------------------------------------------------------------------
+
+/** A delivery taken from the store for an attempt. */
+export interface Claimed {
+  key: string;
+  tag: string;
+  version: number;
+  type: string;
+  /** Attempts made so far; the next one's number is one more. */
+  attempts: number;
+  createdAt: number;
+  /** Whether this attempt stands outside the schedule (a redelivery of a finished delivery). */
+  extra: boolean;
+  body: Uint8Array;
+}
+
+export interface ClaimRequest {
+  now: number;
+  /** Lanes with work in the store and room in memory, and how many deliveries each can take. */
+  lanes: { tag: string; count: number }[];
+  /** How many other due lanes to look at, and how many deliveries to take of each. */
+  others: { lanes: number; each: number };
+}
+
+export interface ClaimResult {
+  claimed: Claimed[];
+  /** For each lane looked at: whether more is due now. */
+  looked: { tag: string; more: boolean }[];
+  /** When the next lane's marker is due (real time), null if none waits. */
+  nextDueAt: number | null;
+}
+
+/** What an attempt leads to. `retry` carries the time of the next attempt. */
+export type Next = { kind: 'delivered' } | { kind: 'failed' } | { kind: 'retry'; at: number };
+
+/** A delivery that this process holds, and the length of its event's body. */
+export interface Lease {
+  key: string;
+  tag: string;
+  bytes: number;
+}
+
+/** One finished attempt and the state it causes, written in one commit. */
+export interface AttemptRecord extends Lease {
+  number: number;
+  extra: boolean;
+  next: Next;
+  startedAt: number;
+  durationMs: number;
+  status: number | null;
+  cause: string | null;
+  detail: string | null;
+  timings: string;
+  url: string;
+  requestHeaders: string;
+  responseHeaders: string | null;
+  responseBody: Uint8Array | null;
+  truncated: boolean;
+}
+
+/**
+ * `written`: the attempt and its state are stored; `dueAt` is when the store next has work for this lane on account
+ * of it (a retry, the next in order, a redelivery asked for meanwhile), null if none. `lost`: the lease was no
+ * longer ours and nothing was written.
+ */
+export type FinishOutcome = { kind: 'written'; dueAt: number | null } | { kind: 'lost' };
+
+/** What the sender needs to know of an endpoint. Secrets are sealed. */
+export interface EndpointRow {
+  tag: string;
+  id: string;
+  kind: string;
+  teamId: string;
+  version: number;
+  url: string;
+  secretSealed: Uint8Array;
+  oldSecretSealed: Uint8Array | null;
+  oldSecretUntil: number | null;
+  enabled: boolean;
+  removed: boolean;
+  maxConcurrency: number | null;
+  ratePerSecond: number | null;
+  ordering: 'none' | 'project' | 'all';
+}
+
+export type RedeliverOutcome = 'queued' | 'canceled' | 'disabled' | 'missing';
+
+// Control plane -------------------------------------------------------------------------------------------
+
+/** One statement of a change. `rows` is how many rows it must affect (or return), else all is rolled back. */
+export interface Step {
+  query: CompiledQuery<unknown>;
+  rows?: number;
+  /** What the caller is told when `rows` did not hold or a unique key was taken. */
+  otherwise?: string;
+}
+
+/** A change of the control plane, its audit record and its events: one commit. */
+export interface Change {
+  steps: Step[];
+  events: NewEvent[];
+  /** Tags of endpoints that the change touches, whose lanes and cached rows are looked at anew. */
+  touched: string[];
+  now: number;
+}
+
+export type ChangeOutcome =
+  | { kind: 'done'; rows: Record<string, unknown>[][]; births: Birth[][] }
+  | { kind: 'refused'; step: number; reason: string };
+
+/** Figures for /metrics, kept as counters and never counted from rows. */
+export interface StoreFigures {
+  pending: number;
+  /** Pending deliveries that are leased to a node. */
+  held: number;
+  /** The key of the oldest pending delivery, which begins with its time (id.ts). */
+  oldestKey: string | null;
+  waitingLanes: number;
+  commits: number;
+  /** Publish calls and attempts that those commits carried. */
+  commitRows: number;
+}
+
+export interface Store {
+  /** Stores each group, all or nothing, matches its events and makes their deliveries in the same commit. */
+  accept(group: AcceptGroup): Promise<AcceptOutcome>;
+  /** Whether lanes of `tag` may be given deliveries at birth (their breaker is closed). */
+  setLaneOpen(tag: string, open: boolean): void;
+  claim(request: ClaimRequest): Promise<ClaimResult>;
+  finish(record: AttemptRecord): Promise<FinishOutcome>;
+  /** Gives unsent deliveries back, due at `at` (epoch ms): no attempt is used up. */
+  release(leases: Lease[], at: number): Promise<void>;
+  /** Moves a lane's marker so that nobody looks at it before `at`. */
+  holdLane(tag: string, at: number): Promise<void>;
+  /** Makes one attempt due now; `audit` is written in the same commit, if there is one. */
+  redeliver(key: string, now: number, audit: Step): Promise<RedeliverOutcome>;
+  endpoints(tags: string[]): Promise<EndpointRow[]>;
+  /** Writes up to `limit` pending deliveries of removed endpoints as canceled. Returns how many there were. */
+  cancelRemoved(now: number, limit: number): Promise<number>;
+  /** Rebuilds markers that a crash may have lost. Returns when the next lane is due. */
+  sweep(now: number): Promise<void>;
+
+  /** Builds the control plane's queries in this store's dialect. */
+  readonly queries: Queries;
+  /** Runs one query on a snapshot that contains every commit answered so far. */
+  read<Row>(query: CompiledQuery<Row>): Promise<Row[]>;
+  change(change: Change): Promise<ChangeOutcome>;
+
+  figures(): Promise<StoreFigures>;
+  /** Resolves if the store answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
