@@ -1,5 +1,6 @@
 // The server: puts the parts together, starts them in order and stops them in reverse.
 import { createRequire } from 'node:module';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from './clock.ts';
 import { readSettings, type Settings } from './config.ts';
@@ -10,7 +11,7 @@ import { createKeeper } from './engine/keeper.ts';
 import { createPublisher } from './engine/publish.ts';
 import { createResolver } from './engine/resolver.ts';
 import { createUndiciSender } from './engine/undici-sender.ts';
-import { prepareDataDir, setUp } from './first-start.ts';
+import { databaseFile, prepareDataDir, setUp } from './first-start.ts';
 import { buildApp } from './http/app.ts';
 import { doors } from './http/doors.ts';
 import { Catalogue } from './platform/catalogue.ts';
@@ -18,10 +19,10 @@ import type { Platform } from './platform/platform.ts';
 import { TeamBook } from './platform/teams.ts';
 import { TokenBook } from './platform/tokens.ts';
 import { openSqliteStore } from './store/sqlite/client.ts';
-import { createLogger, logAttempt, Metrics, startAttemptSpan } from './telemetry.ts';
+import { createLog, logAttempt, logRequest, Metrics, startAttemptSpan } from './telemetry.ts';
 import { Vault } from './vault.ts';
 
-export { readSettings, SettingsError } from './config.ts';
+export { describeFallback, SettingsError, settingsTable } from './config.ts';
 export { StartError } from './first-start.ts';
 export { StoreError } from './store/errors.ts';
 
@@ -46,12 +47,13 @@ export interface RunningServer {
  */
 export async function startServer(env: Record<string, string | undefined>): Promise<RunningServer> {
   const given = readSettings(env);
-  const { settings, adminToken, generated } = prepareDataDir(given);
+  const { settings, adminToken, adminTokenFile, adminTokenIsNew } = prepareDataDir(given);
   const clock = systemClock;
-  const { logger, flush } = createLogger(settings.logLevel);
+  const log = createLog(settings.logLevel);
+  const { logger, flush } = log;
   const vault = new Vault(settings.secretKeys);
   const store = await openSqliteStore({
-    path: join(settings.dataDir, 'posthorn.db'),
+    path: join(settings.dataDir, databaseFile),
     now: clock.now(),
     delivers: settings.roles.deliver,
   });
@@ -67,8 +69,14 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     await catalogue.load(store);
 
     const allowed = parseNetworks(settings.allowedNetworks);
-    const own: OwnAddress = { host: settings.host, port: settings.port };
-    const resolver = createResolver({ clock, servers: settings.dnsServers.length > 0 ? settings.dnsServers : undefined });
+    const addresses = Object.values(networkInterfaces()).flatMap((list) =>
+      (list ?? []).map(({ address }) => address),
+    );
+    const own: OwnAddress = { host: settings.host, port: settings.port, addresses };
+    const resolver = createResolver({
+      clock,
+      servers: settings.dnsServers.length > 0 ? settings.dnsServers : undefined,
+    });
     const sender = createUndiciSender({ clock, resolver, allowed, own });
     const metrics = new Metrics({
       figures: () => store.figures(),
@@ -95,8 +103,9 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       },
       startSpan: startAttemptSpan,
       onAttempt(news) {
-        metrics.observeAttempt(news, clock.now());
-        logAttempt(logger, news);
+        const now = clock.now();
+        metrics.observeAttempt(news, now);
+        logAttempt(log, news, now);
       },
       onFault,
     });
@@ -111,19 +120,29 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     const keeper = createKeeper(store, clock, onFault);
 
     const platform: Platform = { store, publisher, clock, vault, settings, catalogue };
-    const house = { platform, teams: new TeamBook(store, clock), tokens: new TokenBook(store, clock, adminToken) };
+    const house = {
+      platform,
+      teams: new TeamBook(store, clock),
+      tokens: new TokenBook(store, clock, adminToken),
+    };
     let draining = false;
     const app = await buildApp({
       house,
       logger,
       version,
-      onResponse: (method, route, status, ms) => metrics.observeRequest(method, route, status, ms / 1000),
+      onResponse(news) {
+        metrics.observeRequest(news.method, news.route, news.status, news.ms / 1000);
+        logRequest(log, news, clock.now());
+      },
       doors: doors({
         guard: { allowed, own },
         publicUrl: () => publicUrl,
         system: {
           metricsToken: settings.metricsToken,
-          metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
+          metrics: async () => ({
+            contentType: metrics.registry.contentType,
+            text: await metrics.registry.metrics(),
+          }),
           async unready() {
             if (draining) return 'This node is stopping.';
             return store.ping().then(
@@ -148,7 +167,10 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     const stop = async () => {
       draining = true;
       logger.info('stopping');
-      await Promise.race([app.close(), new Promise<void>((resolve) => clock.after(settings.stopTimeoutMs, resolve))]);
+      await Promise.race([
+        app.close(),
+        new Promise<void>((resolve) => clock.after(settings.stopTimeoutMs, resolve)),
+      ]);
       await dispatcher.stop(settings.stopTimeoutMs);
       await keeper.stop();
       await sender.close();
@@ -160,8 +182,8 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     return {
       address,
       firstStart: {
-        adminToken: generated.adminToken ? adminToken : null,
-        adminTokenFile: join(settings.dataDir, 'admin-token'),
+        adminToken: adminTokenIsNew ? adminToken : null,
+        adminTokenFile,
         signInUrl,
       },
       stop: () => {

@@ -33,6 +33,11 @@ export class Vault {
     return (this.#keys[0] as Key).fingerprint.toString('hex');
   }
 
+  /** Whether the list has the key of a fingerprint. */
+  hasKey(fingerprint: string): boolean {
+    return this.#keys.some((key) => key.fingerprint.toString('hex') === fingerprint);
+  }
+
   /** Seals `plain` for `place` (table, column and row), which must be given again to open it. */
   seal(plain: string, place: string): Buffer {
     const { key, fingerprint } = this.#keys[0] as Key;

@@ -18,7 +18,9 @@ export const closedBreaker: Breaker = { kind: 'closed', failures: 0 };
 
 /** The breaker as it is at `nowMs` (monotonic): an open one whose rest is over is ready to probe. */
 export function wake(breaker: Breaker, nowMs: number): Breaker {
-  return breaker.kind === 'open' && nowMs >= breaker.untilMs ? { kind: 'probing', restMs: breaker.restMs } : breaker;
+  return breaker.kind === 'open' && nowMs >= breaker.untilMs
+    ? { kind: 'probing', restMs: breaker.restMs }
+    : breaker;
 }
 
 export function afterSuccess(breaker: Breaker): Breaker {

@@ -23,5 +23,9 @@ export function grow(current: Concurrency, ceiling: number): Concurrency {
 /** After a timeout, a 429 or a 503 that took `tookMs`: half, at least one, once per round. */
 export function shrink(current: Concurrency, nowMs: number, tookMs: number): Concurrency {
   if (nowMs < current.calmUntilMs) return current.fresh ? { ...current, fresh: false } : current;
-  return { limit: Math.max(1, current.limit / 2), fresh: false, calmUntilMs: nowMs + Math.min(tookMs, 5_000) };
+  return {
+    limit: Math.max(1, current.limit / 2),
+    fresh: false,
+    calmUntilMs: nowMs + Math.min(tookMs, 5_000),
+  };
 }

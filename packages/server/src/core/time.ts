@@ -5,7 +5,8 @@ const iso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\
 
 /** Epoch ms, or null if the value is no time. Text may hold either form. */
 export function readTime(value: number | string): number | null {
-  if (typeof value === 'number') return Number.isInteger(value) && value >= 0 && value <= latest ? value : null;
+  if (typeof value === 'number')
+    return Number.isInteger(value) && value >= 0 && value <= latest ? value : null;
   if (/^\d{1,16}$/.test(value)) return readTime(Number(value));
   if (!iso.test(value)) return null;
   const at = Date.parse(value);

@@ -70,9 +70,7 @@ export class ConnectionPool {
       this.#idle += 1;
     }
     this.#countDown(origin);
-    while (this.#idle > this.#limits.maxIdle || this.#idleOrigins.size > this.#limits.maxIdleOrigins) {
-      if (!this.#closeOldest(origin)) break;
-    }
+    this.#bound(origin);
   }
 
   /** The request on it ended badly: the connection is closed. */
@@ -115,18 +113,17 @@ export class ConnectionPool {
     this.#settle(origin);
   }
 
-  /** Closes the least recently used origin's connections, or the one given's oldest where all are busy. */
-  #closeOldest(last: Origin | undefined): boolean {
-    const [oldest] = this.#idleOrigins.values();
-    if (oldest !== undefined) {
-      this.#closeIdle(oldest);
-      return true;
-    }
-    const connection = last?.idle.shift();
-    if (connection === undefined) return false;
+  /** Closes what is idle beyond the limits, least recently used first; `last` is where one just became idle. */
+  #bound(last: Origin | undefined): void {
+    const [oldest] = this.#idleOrigins.size > this.#limits.maxIdleOrigins ? this.#idleOrigins.values() : [];
+    if (oldest !== undefined) this.#closeIdle(oldest);
+    if (this.#idle <= this.#limits.maxIdle) return;
+    const [origin = last] = this.#idleOrigins.values();
+    const connection = origin?.idle.shift();
+    if (origin === undefined || connection === undefined) return;
     this.#idle -= 1;
     connection.destroy();
-    return true;
+    this.#settle(origin);
   }
 
   /** An idle connection was closed by the other side or for its age. */

@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 
 /** How late a deadline may be noticed, ms. */
-export const DEADLINE_TICK_MS = 25;
+const DEADLINE_TICK_MS = 25;
 
 export interface Expiring {
   /** Monotonic ms; set by `add`. */

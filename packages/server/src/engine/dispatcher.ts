@@ -6,7 +6,7 @@
 //   claims ─┘                        └─▶ given back (breaker open, disabled, stopping)
 import type { Clock, Timer } from '../clock.ts';
 import type { Claimed, ClaimResult, Lease, Store } from '../store/store.ts';
-import { type AttemptSettings, prepare, record, settle, type Settled, type Task } from './attempt.ts';
+import { type AttemptSettings, prepare, record, type Settled, settle, type Task } from './attempt.ts';
 import type { Endpoint, EndpointBook } from './endpoints.ts';
 import { Lane } from './lane.ts';
 import type { Sender, SendResult } from './sender.ts';
@@ -33,7 +33,10 @@ export interface DispatcherParts {
   clock: Clock;
   settings: DispatcherSettings;
   /** Opens a span around an attempt; its `traceparent` goes to the receiver. */
-  startSpan(task: Task, endpoint: Endpoint): { traceparent: string; end(status: number | null, cause: string | null): void };
+  startSpan(
+    task: Task,
+    endpoint: Endpoint,
+  ): { traceparent: string; end(status: number | null, cause: string | null): void };
   onAttempt(news: AttemptNews): void;
   /** Something broke that is nobody's delivery's fault. */
   onFault(error: unknown, doing: string): void;
@@ -291,7 +294,12 @@ export class Dispatcher {
       if (unproven) this.#unproven -= 1;
       this.#judgeLane(lane, settled, result.timings.totalMs);
       const at = { startedAt, now: clock.now(), random: clock.random() };
-      this.#write(task, record(task, request, result, settled, at, settings), { task, endpoint, result, settled });
+      this.#write(task, record(task, request, result, settled, at, settings), {
+        task,
+        endpoint,
+        result,
+        settled,
+      });
       if (lane.waiting > 0) this.#enter(lane);
       else if (this.#behind.has(lane)) this.#claimSoon();
       this.#openShare();
@@ -375,7 +383,8 @@ export class Dispatcher {
     for (const lane of this.#behind) {
       if (lane.waiting >= lowWater || lane.breaker.kind === 'open') continue;
       // A lane that is only being probed takes no more than the probe.
-      const count = lane.breaker.kind === 'closed' ? highWater - lane.waiting : 1 - lane.waiting - lane.underWay;
+      const count =
+        lane.breaker.kind === 'closed' ? highWater - lane.waiting : 1 - lane.waiting - lane.underWay;
       if (count > 0) lanes.push({ tag: lane.tag, count });
     }
     const others = this.#othersDue ? otherLanes : { lanes: 0, each: 0 };

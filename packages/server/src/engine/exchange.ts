@@ -2,14 +2,14 @@
 // body kept, one deadline over everything). It ends once, as answered or broken, and is told to `done` later.
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.ts';
-import { type Cause, explainCause } from '../core/cause.ts';
+import { type Cause, type CauseContext, explainCause } from '../core/cause.ts';
 import type { Connection, Target } from './connection.ts';
 import type { Expiring } from './deadlines.ts';
 import { readError, type Stage } from './network-cause.ts';
 import type { SendRequest, SendResponse, SendResult, Timings } from './sender.ts';
 
 /** Bytes of an answer's body that are kept; whatever follows closes the connection. */
-export const MAX_BODY_BYTES = 65_536;
+const MAX_BODY_BYTES = 65_536;
 
 /** What a deadline that passes before the request is on its way means. */
 const causeOfStage: Record<Stage, Cause> = {
@@ -116,11 +116,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
     if (this.#ended) return;
     if (connection && this.#owner.onBroken(this, connection, error)) return;
     const { cause, detail } = readError(error, connection?.stage ?? 'open');
-    this.#break(cause, detail);
+    this.#break(cause, { detail });
   }
 
   expire(): void {
-    if (!this.#ended) this.#break(this.#causeOfDeadline(), null);
+    if (!this.#ended) this.#break(this.#causeOfDeadline(), { timeoutMs: this.timeoutMs });
   }
 
   /** Copies into one growing buffer: a body of 65,536 one-byte chunks must not keep 65,536 objects alive. */
@@ -166,19 +166,27 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
     );
   }
 
-  #break(cause: Cause, detail: string | null): void {
-    const { label: host } = this.target;
-    const message = explainCause(cause, { host, timeoutMs: this.timeoutMs, detail });
+  #break(cause: Cause, context: Omit<CauseContext, 'host'>): void {
+    const message = explainCause(cause, { host: this.target.label, ...context });
     const response = this.#status === 0 ? null : this.#response(true);
     this.#end({ kind: 'broken', cause, message, response, timings: this.#timings() }, false);
   }
 
   #end(result: SendResult, clean: boolean): void {
-    const connection = this.#connection;
     this.#ended = true;
+    if (!clean) this.#leave(false);
+    // Later, so that nothing `done` does or throws happens inside undici's parser, and so that undici has closed
+    // the socket of a `connection: close` before the pool looks at it.
+    process.nextTick(Exchange.#tell, this, result, clean);
+  }
+
+  static #tell(this: void, exchange: Exchange, result: SendResult, clean: boolean): void {
+    if (clean) exchange.#leave(true);
+    exchange.#done(result);
+  }
+
+  #leave(clean: boolean): void {
+    this.#owner.onEnd(this, this.#connection, clean);
     this.#connection = null;
-    this.#owner.onEnd(this, connection, clean);
-    // Later, so that nothing `done` does or throws happens inside undici's parser.
-    process.nextTick(this.#done, result);
   }
 }

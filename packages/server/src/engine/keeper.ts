@@ -13,7 +13,11 @@ export interface Keeper {
   stop(): Promise<void>;
 }
 
-export function createKeeper(store: Store, clock: Clock, onFault: (error: unknown, doing: string) => void): Keeper {
+export function createKeeper(
+  store: Store,
+  clock: Clock,
+  onFault: (error: unknown, doing: string) => void,
+): Keeper {
   let stopped = false;
   const timers = new Set<Timer>();
   const running = new Set<Promise<void>>();

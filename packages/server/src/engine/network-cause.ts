@@ -1,4 +1,5 @@
 // From what node, OpenSSL, c-ares and undici throw to the causes of core/cause.ts.
+import { errors } from 'undici';
 import type { Cause } from '../core/cause.ts';
 import type { Lookup } from './resolver.ts';
 
@@ -19,6 +20,7 @@ export class ConnectFailure extends Error {
 
 /** What a lookup without addresses means. */
 export function failureOfLookup(found: Exclude<Lookup, { kind: 'addresses' }>): ConnectFailure {
+  if (found.kind === 'unavailable') return new ConnectFailure('internal_error', found.detail);
   return new ConnectFailure(`dns_${found.kind}`, found.kind === 'failed' ? found.detail : null);
 }
 
@@ -37,7 +39,6 @@ const causeOfCode: Readonly<Record<string, Cause>> = {
   EPERM: 'network_unreachable',
   UND_ERR_HEADERS_OVERFLOW: 'invalid_response',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'connection_closed',
-  HPE_INVALID_EOF_STATE: 'connection_closed',
   CERT_HAS_EXPIRED: 'tls_certificate_expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'tls_hostname_mismatch',
 };
@@ -96,7 +97,10 @@ export function readError(error: unknown, stage: Stage): { cause: Cause; detail:
   }
   const known = causeOfCode[code];
   if (known !== undefined) return { cause: known, detail };
-  if (code.startsWith('HPE_')) return { cause: 'invalid_response', detail: message };
+  if (error instanceof errors.HTTPParserError) {
+    const isCutOff = message.includes('EOF');
+    return { cause: isCutOff ? 'connection_closed' : 'invalid_response', detail: message };
+  }
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO') {
     return { cause: 'tls_failed', detail };
   }

@@ -2,11 +2,20 @@
 // dispatcher. Also the way in for changes of the platform, whose events are accepted in the change's own commit.
 import type { Clock } from '../clock.ts';
 import { serialiseEvent } from '../core/envelope.ts';
+import { readTime } from '../core/time.ts';
 import { ApiError } from '../errors.ts';
 import { newSortableId } from '../id.ts';
-import type { Accepted, Birth, Change, ChangeOutcome, NewEvent, RedeliverOutcome, Step, Store } from '../store/store.ts';
+import type {
+  Accepted,
+  Birth,
+  Change,
+  ChangeOutcome,
+  NewEvent,
+  RedeliverOutcome,
+  Step,
+  Store,
+} from '../store/store.ts';
 import type { Task } from './attempt.ts';
-import { readTime } from '../core/time.ts';
 
 /** What publishing needs to know of an event type. */
 export interface PublishedType {
@@ -65,7 +74,11 @@ export interface Publisher {
    * @returns the results in order, and whether every id was there already
    * @throws ApiError with what is wrong; nothing was stored then
    */
-  publish(teamId: string, inputs: unknown[], asArray: boolean): Promise<{ results: PublishResult[]; allKnown: boolean }>;
+  publish(
+    teamId: string,
+    inputs: unknown[],
+    asArray: boolean,
+  ): Promise<{ results: PublishResult[]; allKnown: boolean }>;
   /** Stores a test event and makes its one delivery. */
   publishTest(event: TestEvent): Promise<PublishResult>;
   /** Makes one attempt of a delivery due now; `audit` is written in the same commit. */
@@ -103,15 +116,26 @@ export function createPublisher<Type extends PublishedType>(parts: {
     if (typeof spelling !== 'string') throw bad(`${at}type must be a string: the name of an event type.`);
     const type = types.find(spelling);
     if (type === null) {
-      throw new ApiError('invalid_event', `${at}type: there is no event type "${clip(spelling)}". GET /v1/event-types lists them.`);
+      throw new ApiError(
+        'invalid_event',
+        `${at}type: there is no event type "${clip(spelling)}". GET /v1/event-types lists them.`,
+      );
     }
     if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
       throw bad(`${at}payload must be an object.`);
     }
-    if (projectId !== undefined && projectId !== null && (typeof projectId !== 'string' || !projectPattern.test(projectId))) {
+    if (
+      projectId !== undefined &&
+      projectId !== null &&
+      (typeof projectId !== 'string' || !projectPattern.test(projectId))
+    ) {
       throw bad(`${at}projectId must be a project's id, or be left out.`);
     }
-    if (region !== undefined && region !== null && (typeof region !== 'string' || region.length > regionLimit)) {
+    if (
+      region !== undefined &&
+      region !== null &&
+      (typeof region !== 'string' || region.length > regionLimit)
+    ) {
       throw bad(`${at}region must be a string of at most ${regionLimit} characters, or be left out.`);
     }
     if (id !== undefined && (typeof id !== 'string' || !idPattern.test(id) || reservedIds.has(id))) {
@@ -120,7 +144,17 @@ export function createPublisher<Type extends PublishedType>(parts: {
     const createdAt = judgeCreatedAt(fields.createdAt, at, now);
     const wrong = types.explainPayload(type, payload);
     if (wrong !== null) throw new ApiError('invalid_payload', `${at}${wrong} (event type ${type.type}).`);
-    return build({ teamId, type, payload, projectId: projectId ?? null, region: region ?? null, id: id ?? null, createdAt, now, where });
+    return build({
+      teamId,
+      type,
+      payload,
+      projectId: projectId ?? null,
+      region: region ?? null,
+      id: id ?? null,
+      createdAt,
+      now,
+      where,
+    });
   }
 
   function judgeCreatedAt(value: unknown, at: string, now: number): number | null {
@@ -200,9 +234,13 @@ export function createPublisher<Type extends PublishedType>(parts: {
     let bytes = 0;
     for (const event of events) bytes += event.body.length;
     if (queued + events.length > limits.maxQueuedEvents || queuedBytes + bytes > limits.maxQueuedBytes) {
-      throw new ApiError('rate_limited', 'More events are waiting for their commit than this server takes. Try again in a second.', {
-        headers: { 'retry-after': '1' },
-      });
+      throw new ApiError(
+        'rate_limited',
+        'More events are waiting for their commit than this server takes. Try again in a second.',
+        {
+          headers: { 'retry-after': '1' },
+        },
+      );
     }
     queued += events.length;
     queuedBytes += bytes;
@@ -210,7 +248,10 @@ export function createPublisher<Type extends PublishedType>(parts: {
       const outcome = await store.accept({ events });
       if (outcome.kind === 'conflict') {
         const id = events[outcome.index]?.id;
-        throw new ApiError('id_conflict', `The event id ${id} is taken by an event with other content. Publish under another id.`);
+        throw new ApiError(
+          'id_conflict',
+          `The event id ${id} is taken by an event with other content. Publish under another id.`,
+        );
       }
       let allKnown = true;
       const results: PublishResult[] = [];
@@ -244,9 +285,14 @@ export function createPublisher<Type extends PublishedType>(parts: {
       const now = clock.now();
       if (inputs.length === 0) throw bad('The array has no events.');
       if (inputs.length > limits.maxBatchEvents) {
-        throw new ApiError('payload_too_large', `The array has ${inputs.length} events; ${limits.maxBatchEvents} are the most.`);
+        throw new ApiError(
+          'payload_too_large',
+          `The array has ${inputs.length} events; ${limits.maxBatchEvents} are the most.`,
+        );
       }
-      return accept(inputs.map((input, index) => judge(teamId, input, asArray ? `events[${index}]` : '', now)));
+      return accept(
+        inputs.map((input, index) => judge(teamId, input, asArray ? `events[${index}]` : '', now)),
+      );
     },
 
     async publishTest({ teamId, type, payload, tag }) {
@@ -277,7 +323,16 @@ export function createPublisher<Type extends PublishedType>(parts: {
         const known = findType(type);
         const wrong = types.explainPayload(known, payload);
         if (wrong !== null) throw new Error(`A change would cause a malformed ${type}: ${wrong}.`);
-        return build({ teamId, type: known, payload, projectId, region: null, id: null, createdAt: null, now: change.now });
+        return build({
+          teamId,
+          type: known,
+          payload,
+          projectId,
+          region: null,
+          id: null,
+          createdAt: null,
+          now: change.now,
+        });
       });
       const outcome = await store.change({ ...change, events });
       if (outcome.kind !== 'done') return outcome;

@@ -142,9 +142,9 @@ test('beyond the bound a lookup fails at once, and closing tells those who wait'
   names.set('slow.example', 'silent');
   names.set('good.example', { A: ['192.0.2.1'] });
   const slow = find('slow.example');
-  assert.deepEqual(await find('good.example'), { kind: 'failed', detail: 'too many lookups' });
+  assert.deepEqual(await find('good.example'), { kind: 'unavailable', detail: 'too many lookups' });
   resolver.close();
-  assert.deepEqual(await slow, { kind: 'failed', detail: 'closed' });
+  assert.deepEqual(await slow, { kind: 'unavailable', detail: 'closed' });
 });
 
 test('the hosts file comes before the name servers and is read again when it changes', async (context) => {

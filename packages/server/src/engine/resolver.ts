@@ -12,12 +12,14 @@ export type Lookup =
   | { kind: 'addresses'; addresses: readonly string[] }
   | { kind: 'not_found' }
   | { kind: 'failed'; detail: string }
-  | { kind: 'timeout' };
+  | { kind: 'timeout' }
+  /** No name server was asked: too much is outstanding, or the resolver is closed. */
+  | { kind: 'unavailable'; detail: string };
 
 export interface Resolver {
   /** Calls `done` once, never before `lookup` returned, and at the latest when the lookup's deadline passes. */
   lookup(host: string, done: (found: Lookup) => void): void;
-  /** Ends what is outstanding; those who wait are told `failed`. */
+  /** Ends what is outstanding; those who wait are told `unavailable`. */
   close(): void;
 }
 
@@ -156,7 +158,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   return {
     lookup(host, done) {
       const name = host.toLowerCase().replace(/\.$/, '');
-      const known = closed ? ({ kind: 'failed', detail: 'closed' } as const) : recall(name);
+      const known = closed ? ({ kind: 'unavailable', detail: 'closed' } as const) : recall(name);
       if (known) {
         process.nextTick(done, known);
         return;
@@ -164,12 +166,12 @@ export function createResolver(options: ResolverOptions): Resolver {
       const question = questions.get(name);
       if (question) question.waiters.push(done);
       else if (outstanding >= maxQueries)
-        process.nextTick(done, { kind: 'failed', detail: 'too many lookups' });
+        process.nextTick(done, { kind: 'unavailable', detail: 'too many lookups' });
       else ask(name, done);
     },
     close() {
       closed = true;
-      for (const question of questions.values()) settle(question, { kind: 'failed', detail: 'closed' });
+      for (const question of questions.values()) settle(question, { kind: 'unavailable', detail: 'closed' });
       nameServers?.cancel();
     },
   };

@@ -1,12 +1,13 @@
 // Builds the HTTP server: bodies, errors, doors. The doors themselves are one file per resource beside this one.
-import { randomUUID } from 'node:crypto';
 import swagger from '@fastify/swagger';
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { ApiError, type ErrorCode, errorCodes } from '../errors.ts';
+import { newAlphanumeric } from '../id.ts';
 import { StoreUnavailable } from '../store/errors.ts';
+import type { RequestNews } from '../telemetry.ts';
 import { guardRoutes } from './auth.ts';
 import type { House } from './context.ts';
 import { readJson } from './json.ts';
@@ -19,13 +20,20 @@ export interface AppOptions {
   logger: Logger;
   doors: Door[];
   version: string;
-  /** Hears of every answer: the route's pattern (or `unknown`), its status and how long it took. */
-  onResponse(method: string, route: string, status: number, ms: number): void;
+  /** Hears of every answer. */
+  onResponse(news: RequestNews): void;
 }
 
 /** Builds the server; nothing listens yet. */
-export async function buildApp({ house, logger, doors, version, onResponse }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({
+  house,
+  logger,
+  doors,
+  version,
+  onResponse,
+}: AppOptions): Promise<FastifyInstance> {
   const { settings } = house.platform;
+  const nextRequestId = requestIds();
   const app = fastify({
     logger: false,
     bodyLimit: settings.maxRequestBytes,
@@ -34,7 +42,7 @@ export async function buildApp({ house, logger, doors, version, onResponse }: Ap
     keepAliveTimeout: 75_000,
     requestTimeout: 120_000,
     rewriteUrl: (request) => stripVersion(request.url ?? '/'),
-    genReqId: () => randomUUID(),
+    genReqId: () => nextRequestId(),
     return503OnClosing: false,
   });
 
@@ -63,21 +71,15 @@ export async function buildApp({ house, logger, doors, version, onResponse }: Ap
   );
 
   app.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'unknown';
-    const ms = reply.elapsedTime;
-    onResponse(request.method, route, reply.statusCode, ms);
-    logger.info(
-      {
-        requestId: request.id,
-        method: request.method,
-        route,
-        status: reply.statusCode,
-        ms: Math.round(ms * 10) / 10,
-        token: request.actor?.tokenId,
-        team: request.actor?.teamId ?? undefined,
-      },
-      'request',
-    );
+    onResponse({
+      requestId: request.id,
+      method: request.method,
+      route: request.routeOptions.url ?? 'unknown',
+      status: reply.statusCode,
+      ms: reply.elapsedTime,
+      tokenId: request.actor?.tokenId ?? null,
+      teamId: request.actor?.teamId ?? null,
+    });
     done();
   });
 
@@ -131,6 +133,16 @@ function stripVersion(url: string): string {
 function withVersion(url: string, version: string | undefined): string {
   if (version === '' || url.startsWith('/v1/')) return url;
   return `/${version ?? 'v1'}${url}`;
+}
+
+/** Ids that are unique across nodes and restarts, and cost a counter each. */
+function requestIds(): () => string {
+  const prefix = newAlphanumeric(10);
+  let count = 0;
+  return () => {
+    count += 1;
+    return `req_${prefix}_${count.toString(36)}`;
+  };
 }
 
 const codesByStatus: Record<number, ErrorCode> = {

@@ -4,12 +4,19 @@ import { type Cause, explainCause } from '../core/cause.ts';
 import { readableBody } from '../engine/response-body.ts';
 import { ApiError } from '../errors.ts';
 import { deliveryId, deliveryKey, timePrefix } from '../id.ts';
-import { type AttemptRow, type DeliveryRow, findBody, findDelivery, listAttempts, listDeliveries } from '../store/control/history.ts';
+import { redeliver } from '../platform/deliveries.ts';
+import {
+  type AttemptRow,
+  type DeliveryRow,
+  findBody,
+  findDelivery,
+  listAttempts,
+  listDeliveries,
+} from '../store/control/history.ts';
 import { findWebhookEver } from '../store/control/webhooks.ts';
 import type { Door } from './app.ts';
 import { actorOf, paramsOf, queryOf, scopeOf } from './context.ts';
 import { Page, PageQuery, readCursor, readLimit, readTimeOf, TeamQuery, writeCursor } from './schemas.ts';
-import { redeliver } from '../platform/deliveries.ts';
 
 const Text = Type.Union([Type.String(), Type.Null()]);
 const Figure = Type.Union([Type.Number(), Type.Null()]);
@@ -36,7 +43,13 @@ const Attempt = Type.Object({
   status: Figure,
   error: Text,
   message: Text,
-  timings: Type.Object({ dnsMs: Figure, connectMs: Figure, tlsMs: Figure, firstByteMs: Figure, totalMs: Type.Number() }),
+  timings: Type.Object({
+    dnsMs: Figure,
+    connectMs: Figure,
+    tlsMs: Figure,
+    firstByteMs: Figure,
+    totalMs: Type.Number(),
+  }),
   request: Type.Object({ method: Type.String(), url: Type.String(), headers: Headers, body: Type.String() }),
   response: Type.Union([
     Type.Object({ status: Figure, headers: Headers, body: Type.String(), truncated: Type.Boolean() }),
@@ -56,7 +69,8 @@ const ListQuery = Type.Object({
 const beyondTime = 4_000_000_000_000_000;
 
 export function showDelivery(row: DeliveryRow) {
-  const waits = row.state === 'pending' && row.enabled === 1 && row.availableAt !== null && row.availableAt < beyondTime;
+  const waits =
+    row.state === 'pending' && row.enabled === 1 && row.availableAt !== null && row.availableAt < beyondTime;
   return {
     id: deliveryId(row.key),
     eventId: row.eventId,
@@ -81,7 +95,13 @@ export const deliveriesDoor: Door = (app, house) => {
     '/webhooks/:id/deliveries',
     {
       config: { access: 'webhooks.read' },
-      schema: { tags, summary: 'Lists a webhook’s deliveries, newest first', params: IdParams, querystring: ListQuery, response: { 200: Page('deliveries', DeliverySummary) } },
+      schema: {
+        tags,
+        summary: 'Lists a webhook’s deliveries, newest first',
+        params: IdParams,
+        querystring: ListQuery,
+        response: { 200: Page('deliveries', DeliverySummary) },
+      },
     },
     async (request) => {
       const { id } = paramsOf(request, IdParams);
@@ -112,7 +132,13 @@ export const deliveriesDoor: Door = (app, house) => {
     '/deliveries/:id',
     {
       config: { access: 'webhooks.read' },
-      schema: { tags, summary: 'Gets a delivery with its attempts', params: IdParams, querystring: TeamQuery, response: { 200: FullDelivery } },
+      schema: {
+        tags,
+        summary: 'Gets a delivery with its attempts',
+        params: IdParams,
+        querystring: TeamQuery,
+        response: { 200: FullDelivery },
+      },
     },
     async (request) => {
       const { id } = paramsOf(request, IdParams);
@@ -122,7 +148,10 @@ export const deliveriesDoor: Door = (app, house) => {
       const attempts = await listAttempts(store, row.key);
       const body = await findBody(store, row.eventId, row.eventTeamId);
       const sent = body === null ? '' : Buffer.from(body).toString('utf8');
-      return { ...showDelivery(row), attempts: attempts.map((attempt) => showAttempt(attempt, sent, platform.settings.timeoutMs)) };
+      return {
+        ...showDelivery(row),
+        attempts: attempts.map((attempt) => showAttempt(attempt, sent, platform.settings.timeoutMs)),
+      };
     },
   );
 
@@ -130,7 +159,13 @@ export const deliveriesDoor: Door = (app, house) => {
     '/deliveries/:id/redeliver',
     {
       config: { access: 'webhooks.write' },
-      schema: { tags, summary: 'Makes one attempt now', params: IdParams, querystring: TeamQuery, response: { 202: DeliverySummary } },
+      schema: {
+        tags,
+        summary: 'Makes one attempt now',
+        params: IdParams,
+        querystring: TeamQuery,
+        response: { 202: DeliverySummary },
+      },
     },
     async (request, reply) => {
       const { id } = paramsOf(request, IdParams);
@@ -145,7 +180,9 @@ export const deliveriesDoor: Door = (app, house) => {
 };
 
 function showAttempt(row: AttemptRow, sent: string, timeoutMs: number) {
-  const [dnsMs, connectMs, tlsMs, firstByteMs] = row.timings.split(',').map((text) => (text === '' ? null : Number(text)));
+  const [dnsMs, connectMs, tlsMs, firstByteMs] = row.timings
+    .split(',')
+    .map((text) => (text === '' ? null : Number(text)));
   return {
     number: row.number,
     startedAt: row.started_at,
@@ -167,7 +204,10 @@ function showAttempt(row: AttemptRow, sent: string, timeoutMs: number) {
         : {
             status: row.status,
             headers: readHeaders(row.response_headers),
-            body: row.response_body === null ? '' : readableBody(row.response_headers.split('\n'), row.response_body),
+            body:
+              row.response_body === null
+                ? ''
+                : readableBody(row.response_headers.split('\n'), row.response_body),
             truncated: row.truncated === 1,
           },
   };
@@ -175,7 +215,12 @@ function showAttempt(row: AttemptRow, sent: string, timeoutMs: number) {
 
 function explain(row: AttemptRow, cause: Cause, timeoutMs: number): string {
   const host = URL.canParse(row.url) ? new URL(row.url).host : row.url;
-  return explainCause(cause, { host, timeoutMs, location: cause === 'redirect' ? row.detail : null, detail: row.detail });
+  return explainCause(cause, {
+    host,
+    timeoutMs,
+    location: cause === 'redirect' ? row.detail : null,
+    detail: row.detail,
+  });
 }
 
 /** Name and value lines to an object; a name that came twice has its values joined, as RFC 9110 section 5.3 allows. */

@@ -57,7 +57,10 @@ export const eventsDoor: Door = (app, house) => {
         summary: 'Publishes an event, or up to 1,000, all or nothing',
         querystring: TeamQuery,
         body: Type.Union([NewEvent, Type.Array(NewEvent)]),
-        response: { 200: Type.Union([Published, PublishedMany]), 202: Type.Union([Published, PublishedMany]) },
+        response: {
+          200: Type.Union([Published, PublishedMany]),
+          202: Type.Union([Published, PublishedMany]),
+        },
       },
       serializerCompiler: () => (data) => JSON.stringify(data),
     },
@@ -65,7 +68,11 @@ export const eventsDoor: Door = (app, house) => {
       const team = await teamOf(house, request);
       const { body } = request;
       const asArray = Array.isArray(body);
-      const { results, allKnown } = await platform.publisher.publish(team.id, asArray ? body : [body], asArray);
+      const { results, allKnown } = await platform.publisher.publish(
+        team.id,
+        asArray ? body : [body],
+        asArray,
+      );
       return reply.code(allKnown ? 200 : 202).send(asArray ? { events: results } : results[0]);
     },
   );
@@ -74,7 +81,12 @@ export const eventsDoor: Door = (app, house) => {
     '/v1/events',
     {
       config: { access: 'webhooks.read' },
-      schema: { tags, summary: 'Lists events, newest first', querystring: ListQuery, response: { 200: Page('events', EventSummary) } },
+      schema: {
+        tags,
+        summary: 'Lists events, newest first',
+        querystring: ListQuery,
+        response: { 200: Page('events', EventSummary) },
+      },
     },
     async (request) => {
       const query = queryOf(request, ListQuery);
@@ -101,14 +113,22 @@ export const eventsDoor: Door = (app, house) => {
     '/v1/events/:id',
     {
       config: { access: 'webhooks.read' },
-      schema: { tags, summary: 'Gets an event, its body and its deliveries', params: IdParams, querystring: TeamQuery, response: { 200: FullEvent } },
+      schema: {
+        tags,
+        summary: 'Gets an event, its body and its deliveries',
+        params: IdParams,
+        querystring: TeamQuery,
+        response: { 200: FullEvent },
+      },
     },
     async (request) => {
       const { id } = paramsOf(request, IdParams);
-      const events = id === 'types' ? [] : await findEvents(platform.store, id, await scopeOf(house, request));
+      const events =
+        id === 'types' ? [] : await findEvents(platform.store, id, await scopeOf(house, request));
       const event = events[0];
       if (event === undefined) throw new ApiError('not_found', `There is no event ${id}.`);
-      if (events.length > 1) throw new ApiError('bad_request', `Several teams have an event ${id}; say which with ?teamId=.`);
+      if (events.length > 1)
+        throw new ApiError('bad_request', `Several teams have an event ${id}; say which with ?teamId=.`);
       const deliveries = await listDeliveriesOfEvent(platform.store, event);
       const body = Buffer.from(event.body).toString('utf8');
       return {

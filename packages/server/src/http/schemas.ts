@@ -16,7 +16,9 @@ export const TimeText = Type.String({ maxLength: 40 });
 
 /** What every list takes: how many, from where on, and between which times. */
 export const PageQuery = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: mostPerPage, description: 'How many, 20 if left out.' })),
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: mostPerPage, description: 'How many, 20 if left out.' }),
+  ),
   cursor: Type.Optional(Type.String({ maxLength: 200 })),
   since: Type.Optional(TimeText),
   until: Type.Optional(TimeText),
@@ -38,7 +40,8 @@ export const writeCursor = (key: string): string => Buffer.from(key).toString('b
 /** @throws ApiError when the text is no cursor of this list */
 export function readCursor(cursor: string, shape: RegExp): string {
   const key = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (!shape.test(key)) throw new ApiError('bad_request', 'query.cursor is not one that this list gave; start without it.');
+  if (!shape.test(key))
+    throw new ApiError('bad_request', 'query.cursor is not one that this list gave; start without it.');
   return key;
 }
 
@@ -46,6 +49,7 @@ export function readCursor(cursor: string, shape: RegExp): string {
 export function readTimeOf(name: string, text: string | undefined): number | null {
   if (text === undefined) return null;
   const at = readTime(text);
-  if (at === null) throw new ApiError('bad_request', `query.${name} must be epoch milliseconds or an ISO 8601 time.`);
+  if (at === null)
+    throw new ApiError('bad_request', `query.${name} must be epoch milliseconds or an ISO 8601 time.`);
   return at;
 }

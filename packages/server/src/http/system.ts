@@ -19,13 +19,25 @@ export function systemDoor(sources: SystemSources): Door {
     const config = { access: 'public', version: '' } as const;
     const tags = ['system'];
 
-    app.get('/healthz', { config, schema: { tags, summary: 'The process answers', security: [], response: { 200: Health } } }, () => ({
-      status: 'ok',
-    }));
+    app.get(
+      '/healthz',
+      { config, schema: { tags, summary: 'The process answers', security: [], response: { 200: Health } } },
+      () => ({
+        status: 'ok',
+      }),
+    );
 
     app.get(
       '/readyz',
-      { config, schema: { tags, summary: 'The node takes traffic', security: [], response: { 200: Health, 503: Unready } } },
+      {
+        config,
+        schema: {
+          tags,
+          summary: 'The node takes traffic',
+          security: [],
+          response: { 200: Health, 503: Unready },
+        },
+      },
       async (_request, reply) => {
         const reason = await sources.unready();
         return reason === null ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reason });
@@ -38,7 +50,10 @@ export function systemDoor(sources: SystemSources): Door {
       async (request, reply) => {
         const { metricsToken } = sources;
         if (metricsToken !== null && !sameToken(request.headers.authorization, metricsToken)) {
-          throw new ApiError('unauthorized', 'Send the metrics token: the header "Authorization: Bearer <POSTHORN_METRICS_TOKEN>".');
+          throw new ApiError(
+            'unauthorized',
+            'Send the metrics token: the header "Authorization: Bearer <POSTHORN_METRICS_TOKEN>".',
+          );
         }
         const { contentType, text } = await sources.metrics();
         return reply.type(contentType).send(text);
@@ -57,7 +72,10 @@ export function systemDoor(sources: SystemSources): Door {
     });
     for (const url of ['/app', '/app/*']) {
       app.get(url, { config, schema: { hide: true } }, (_request, reply) =>
-        reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'").send(page),
+        reply
+          .type('text/html; charset=utf-8')
+          .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+          .send(page),
       );
     }
   };
@@ -98,7 +116,10 @@ const deliveryDocument = {
           },
         },
       },
-      responses: { '2XX': { description: 'Delivered.' }, '410': { description: 'Failed for good; nothing more is tried.' } },
+      responses: {
+        '2XX': { description: 'Delivered.' },
+        '410': { description: 'Failed for good; nothing more is tried.' },
+      },
     },
   },
 };

@@ -57,8 +57,14 @@ const PatchBody = Type.Object({
   maxConcurrency: Type.Optional(Type.Union([Type.Integer({ minimum: 1, maximum: 1_000 }), Type.Null()])),
   ratePerSecond: Type.Optional(Type.Union([Type.Number({ minimum: 0.01, maximum: 100_000 }), Type.Null()])),
 });
-const ListQuery = Type.Object({ ...TeamQuery.properties, projectId: Type.Optional(Type.String({ maxLength: 128 })) });
-const TestBody = Type.Union([Type.Object({ type: Type.Optional(Type.String({ maxLength: 128 })) }), Type.Null()]);
+const ListQuery = Type.Object({
+  ...TeamQuery.properties,
+  projectId: Type.Optional(Type.String({ maxLength: 128 })),
+});
+const TestBody = Type.Union([
+  Type.Object({ type: Type.Optional(Type.String({ maxLength: 128 })) }),
+  Type.Null(),
+]);
 const RotateBody = Type.Union([
   Type.Object({ overlap: Type.Optional(Type.Integer({ minimum: 0, maximum: 30 * 24 * 3600 })) }),
   Type.Null(),
@@ -99,7 +105,13 @@ export function webhooksDoor(guard: WebhookGuard): Door {
       '/webhooks',
       {
         config: { access: 'webhooks.write' },
-        schema: { tags, summary: 'Creates a webhook', querystring: TeamQuery, body: CreateBody, response: { 200: CreatedWebhook } },
+        schema: {
+          tags,
+          summary: 'Creates a webhook',
+          querystring: TeamQuery,
+          body: CreateBody,
+          response: { 200: CreatedWebhook },
+        },
       },
       async (request) => {
         const team = await teamOf(house, request);
@@ -113,13 +125,24 @@ export function webhooksDoor(guard: WebhookGuard): Door {
       '/webhooks',
       {
         config: { access: 'webhooks.read' },
-        schema: { tags, summary: 'Lists a team’s webhooks', querystring: ListQuery, response: { 200: Type.Array(ListedWebhook) } },
+        schema: {
+          tags,
+          summary: 'Lists a team’s webhooks',
+          querystring: ListQuery,
+          response: { 200: Type.Array(ListedWebhook) },
+        },
       },
       async (request) => {
         const team = await teamOf(house, request);
-        const webhooks = await listWebhooks(platform.store, team.id, queryOf(request, ListQuery).projectId ?? null);
+        const webhooks = await listWebhooks(
+          platform.store,
+          team.id,
+          queryOf(request, ListQuery).projectId ?? null,
+        );
         const ids = new Set(webhooks.flatMap((webhook) => JSON.parse(webhook.project_ids) as string[]));
-        const names = new Map((await findProjectNames(platform.store, [...ids])).map((project) => [project.id, project]));
+        const names = new Map(
+          (await findProjectNames(platform.store, [...ids])).map((project) => [project.id, project]),
+        );
         return webhooks.map((webhook) => {
           const projectIds = JSON.parse(webhook.project_ids) as string[];
           const known = projectIds.map((id) => names.get(id)).filter((project) => project !== undefined);
@@ -135,10 +158,20 @@ export function webhooksDoor(guard: WebhookGuard): Door {
       '/webhooks/:id',
       {
         config: { access: 'webhooks.read' },
-        schema: { tags, summary: 'Gets a webhook', params: IdParams, querystring: TeamQuery, response: { 200: Webhook } },
+        schema: {
+          tags,
+          summary: 'Gets a webhook',
+          params: IdParams,
+          querystring: TeamQuery,
+          response: { 200: Webhook },
+        },
       },
       async (request) => {
-        const webhook = await needWebhook(platform, paramsOf(request, IdParams).id, await scopeOf(house, request));
+        const webhook = await needWebhook(
+          platform,
+          paramsOf(request, IdParams).id,
+          await scopeOf(house, request),
+        );
         return show(webhook, request.headers['user-agent'] ?? '');
       },
     );
@@ -147,10 +180,20 @@ export function webhooksDoor(guard: WebhookGuard): Door {
       '/webhooks/:id',
       {
         config: { access: 'webhooks.write' },
-        schema: { tags, summary: 'Removes a webhook; what is pending is canceled', params: IdParams, querystring: TeamQuery, response: { 204: Type.Null() } },
+        schema: {
+          tags,
+          summary: 'Removes a webhook; what is pending is canceled',
+          params: IdParams,
+          querystring: TeamQuery,
+          response: { 204: Type.Null() },
+        },
       },
       async (request, reply) => {
-        const webhook = await needWebhook(platform, paramsOf(request, IdParams).id, await scopeOf(house, request));
+        const webhook = await needWebhook(
+          platform,
+          paramsOf(request, IdParams).id,
+          await scopeOf(house, request),
+        );
         await deleteWebhook(platform, actorOf(request), webhook);
         return reply.code(204).send();
       },
@@ -160,12 +203,24 @@ export function webhooksDoor(guard: WebhookGuard): Door {
       '/webhooks/:id',
       {
         config: { access: 'webhooks.write' },
-        schema: { tags, summary: 'Changes a webhook', params: IdParams, querystring: TeamQuery, body: PatchBody, response: { 200: Webhook } },
+        schema: {
+          tags,
+          summary: 'Changes a webhook',
+          params: IdParams,
+          querystring: TeamQuery,
+          body: PatchBody,
+          response: { 200: Webhook },
+        },
       },
       async (request) => {
         const patch = bodyOf(request, PatchBody);
-        if (Object.keys(patch).length === 0) throw new ApiError('bad_request', 'Say what to change: url, events, projectIds, enabled …');
-        const webhook = await needWebhook(platform, paramsOf(request, IdParams).id, await scopeOf(house, request));
+        if (Object.keys(patch).length === 0)
+          throw new ApiError('bad_request', 'Say what to change: url, events, projectIds, enabled …');
+        const webhook = await needWebhook(
+          platform,
+          paramsOf(request, IdParams).id,
+          await scopeOf(house, request),
+        );
         const changed = await patchWebhook(platform, guard, actorOf(request), webhook, patch);
         return show(changed, request.headers['user-agent'] ?? '');
       },
@@ -175,10 +230,21 @@ export function webhooksDoor(guard: WebhookGuard): Door {
       '/webhooks/:id/test',
       {
         config: { access: 'webhooks.write' },
-        schema: { tags, summary: 'Sends a test event to this webhook alone', params: IdParams, querystring: TeamQuery, body: TestBody, response: { 202: Type.Object({ id: Type.String() }) } },
+        schema: {
+          tags,
+          summary: 'Sends a test event to this webhook alone',
+          params: IdParams,
+          querystring: TeamQuery,
+          body: TestBody,
+          response: { 202: Type.Object({ id: Type.String() }) },
+        },
       },
       async (request, reply) => {
-        const webhook = await needWebhook(platform, paramsOf(request, IdParams).id, await scopeOf(house, request));
+        const webhook = await needWebhook(
+          platform,
+          paramsOf(request, IdParams).id,
+          await scopeOf(house, request),
+        );
         const id = await testWebhook(platform, actorOf(request), webhook, bodyOf(request, TestBody)?.type);
         return reply.code(202).send({ id });
       },
@@ -188,10 +254,21 @@ export function webhooksDoor(guard: WebhookGuard): Door {
       '/webhooks/:id/rotate-secret',
       {
         config: { access: 'webhooks.write' },
-        schema: { tags, summary: 'Gives the webhook a new secret', params: IdParams, querystring: TeamQuery, body: RotateBody, response: { 200: Type.Object({ secret: Type.String() }) } },
+        schema: {
+          tags,
+          summary: 'Gives the webhook a new secret',
+          params: IdParams,
+          querystring: TeamQuery,
+          body: RotateBody,
+          response: { 200: Type.Object({ secret: Type.String() }) },
+        },
       },
       async (request) => {
-        const webhook = await needWebhook(platform, paramsOf(request, IdParams).id, await scopeOf(house, request));
+        const webhook = await needWebhook(
+          platform,
+          paramsOf(request, IdParams).id,
+          await scopeOf(house, request),
+        );
         const overlap = bodyOf(request, RotateBody)?.overlap ?? 0;
         return { secret: await rotateSecret(platform, actorOf(request), webhook, overlap) };
       },

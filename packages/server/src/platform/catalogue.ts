@@ -4,6 +4,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import formats from 'ajv-formats';
 import { listEventTypes } from '../store/control/event-types.ts';
 import type { Store } from '../store/store.ts';
+import { compileOwnSchema } from './payload-schema.ts';
 
 export interface KnownType {
   type: string;
@@ -22,7 +23,9 @@ export interface KnownType {
 export class Catalogue {
   readonly #types = new Map<string, KnownType>();
   readonly #validators = new Map<string, ValidateFunction>();
-  readonly #ajv = formats.default(new Ajv({ strict: false, allErrors: false, coerceTypes: false, logger: false }));
+  readonly #ajv = formats.default(
+    new Ajv({ strict: false, allErrors: false, coerceTypes: false, logger: false }),
+  );
 
   constructor() {
     for (const type of eventTypesByName.values()) this.#types.set(type.type, { ...type, builtIn: true });
@@ -69,22 +72,12 @@ export class Catalogue {
   explainPayload(type: KnownType, payload: unknown): string | null {
     let validate = this.#validators.get(type.type);
     if (validate === undefined) {
-      validate = this.#ajv.compile(type.schema);
+      validate = type.builtIn ? this.#ajv.compile(type.schema) : compileOwnSchema(type.schema);
       this.#validators.set(type.type, validate);
     }
     if (validate(payload)) return null;
     const first = validate.errors?.[0];
     const path = first?.instancePath.replaceAll('/', '.') ?? '';
     return `payload${path} ${first?.message ?? 'does not fit the schema'}`;
-  }
-
-  /** Why a schema can't be used, or null if it can. */
-  explainSchema(schema: object): string | null {
-    try {
-      new Ajv({ strict: false, logger: false }).compile(schema);
-      return null;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
   }
 }

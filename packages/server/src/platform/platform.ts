@@ -71,7 +71,11 @@ export async function tryCommit(
 ): Promise<Committed> {
   const user = { id: actor.userId };
   const outcome = await platform.publisher.change(
-    { steps: [...change.steps, auditOf(platform, actor, change)], touched: change.touched ?? [], now: change.at },
+    {
+      steps: [...change.steps, auditOf(platform, actor, change)],
+      touched: change.touched ?? [],
+      now: change.at,
+    },
     (change.events ?? []).map(({ type, projectId, payload }) => ({
       teamId: change.teamId ?? '',
       type,

@@ -1,11 +1,15 @@
-// Which team a call is for. Teams are remembered for a second, for publishing asks for one with every event.
+// Teams: which one a call is for, and the operator's changes of them. Teams are remembered for a second, for
+// publishing asks for one with every event.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { ApiError } from '../errors.ts';
+import { newTeamId } from '../id.ts';
 import type { Row } from '../store/control/tables.ts';
-import { findTeam } from '../store/control/teams.ts';
+import { findTeam, insertTeam, updateTeam } from '../store/control/teams.ts';
 import type { Store } from '../store/store.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, demand } from './actor.ts';
+import { commit, type Platform } from './platform.ts';
+import { userIdOf } from './users.ts';
 
 const rememberMs = 1_000;
 /** The slug of the team that the first start makes, which is meant where the operator names none. */
@@ -59,4 +63,91 @@ function which(actor: Actor, { teamId, slug }: { teamId?: string; slug?: string 
   if (teamId !== undefined && teamId !== '') return ['id', teamId];
   if (slug !== undefined && slug !== '') return ['slug', slug];
   return actor.teamId === null ? ['slug', defaultSlug] : ['id', actor.teamId];
+}
+
+export interface TeamInput {
+  id?: string;
+  slug: string;
+  name: string;
+  plan: Row<'teams'>['plan'];
+}
+
+const taken = {
+  code: 'conflict',
+  message: 'A team with that slug or id exists. Choose another; GET /v2/teams lists them.',
+} as const;
+
+/** A team by its id, else by its slug; `scope` is the one team that the caller may see, null for all. */
+export async function needTeam(
+  platform: Platform,
+  idOrSlug: string,
+  scope: string | null,
+): Promise<Row<'teams'>> {
+  const { store } = platform;
+  const team = (await findTeam(store, 'id', idOrSlug)) ?? (await findTeam(store, 'slug', idOrSlug));
+  if (team === null || (scope !== null && team.id !== scope))
+    throw new ApiError('not_found', `There is no team ${idOrSlug}.`);
+  return team;
+}
+
+/** Creates a team. It has no members at first. */
+export async function createTeam(platform: Platform, actor: Actor, input: TeamInput): Promise<Row<'teams'>> {
+  demand(actor, 'operate');
+  const at = platform.clock.now();
+  const team: Row<'teams'> = {
+    id: input.id ?? newTeamId(),
+    slug: input.slug,
+    name: input.name,
+    plan: input.plan,
+    creator_id: userIdOf(actor),
+    webhook_count: 0,
+    created_at: at,
+    updated_at: at,
+  };
+  const { id, slug, name, plan } = team;
+  await commit(
+    platform,
+    actor,
+    {
+      teamId: id,
+      action: 'team.created',
+      subject: id,
+      detail: { slug, name, plan },
+      steps: [insertTeam(platform.store, team)],
+      at,
+    },
+    { taken },
+  );
+  return team;
+}
+
+/** Changes a team's slug, name or plan. Webhooks of a team that goes to Hobby stay and match nothing. */
+export async function patchTeam(
+  platform: Platform,
+  actor: Actor,
+  team: Row<'teams'>,
+  patch: Partial<Omit<TeamInput, 'id'>>,
+): Promise<Row<'teams'>> {
+  demand(actor, 'operate');
+  if (team.slug === defaultSlug && patch.slug !== undefined && patch.slug !== defaultSlug) {
+    throw new ApiError(
+      'conflict',
+      'The team `default` keeps its slug: calls of the operator that name no team are for it. Its name can be changed.',
+    );
+  }
+  const at = platform.clock.now();
+  await commit(
+    platform,
+    actor,
+    {
+      teamId: team.id,
+      action: 'team.updated',
+      subject: team.id,
+      detail: { ...patch },
+      steps: [updateTeam(platform.store, team.id, { ...patch, updated_at: at })],
+      at,
+    },
+    { taken },
+  );
+  return { ...team, ...patch, updated_at: at };
 }

@@ -120,7 +120,11 @@ export async function createWebhook(
 }
 
 /** @throws ApiError not_found */
-export async function needWebhook(platform: Platform, id: string, teamId: string | null): Promise<WebhookRow> {
+export async function needWebhook(
+  platform: Platform,
+  id: string,
+  teamId: string | null,
+): Promise<WebhookRow> {
   const webhook = await findWebhook(platform.store, id, teamId);
   if (webhook === null) throw new ApiError('not_found', `There is no webhook ${id}.`);
   return webhook;
@@ -177,7 +181,8 @@ export async function patchWebhook(
   if (patch.ordering !== undefined) changed.ordering = patch.ordering;
   if (patch.maxConcurrency !== undefined) changed.max_concurrency = patch.maxConcurrency;
   if (patch.ratePerSecond !== undefined) changed.rate_per_second = patch.ratePerSecond;
-  if (patch.enabled === false && webhook.enabled === 1) Object.assign(changed, { enabled: 0, disabled_at: at });
+  if (patch.enabled === false && webhook.enabled === 1)
+    Object.assign(changed, { enabled: 0, disabled_at: at });
   if (patch.enabled === true && webhook.enabled === 0) {
     // The lane's own time stood still meanwhile: what is left of every wait is still to come.
     const stoodMs = webhook.disabled_at === null ? 0 : at - webhook.disabled_at;
@@ -246,11 +251,18 @@ export async function testWebhook(
 ): Promise<string> {
   demand(actor, 'webhooks.write');
   if (webhook.enabled === 0) {
-    throw new ApiError('webhook_disabled', 'The webhook is disabled, so nothing is sent to it. Enable it first.');
+    throw new ApiError(
+      'webhook_disabled',
+      'The webhook is disabled, so nothing is sent to it. Enable it first.',
+    );
   }
   const name = spelling ?? (JSON.parse(webhook.events) as string[])[0] ?? '';
   const type = platform.catalogue.find(name);
-  if (type === null) throw new ApiError('invalid_event', `There is no event type "${name.slice(0, 60)}". GET /v1/event-types lists them.`);
+  if (type === null)
+    throw new ApiError(
+      'invalid_event',
+      `There is no event type "${name.slice(0, 60)}". GET /v1/event-types lists them.`,
+    );
   const { id } = await platform.publisher.publishTest({
     teamId: webhook.team_id,
     type: type.type,
@@ -272,7 +284,11 @@ function judgeAddress(guard: WebhookGuard, url: string): void {
 
 function judgeProjectIds(projectIds: string[] | null | undefined): string[] {
   const ids = [...new Set(projectIds ?? [])];
-  if (ids.length > 50) throw new ApiError('invalid_project', 'A webhook can be for at most 50 projects; leave projectIds out for all.');
+  if (ids.length > 50)
+    throw new ApiError(
+      'invalid_project',
+      'A webhook can be for at most 50 projects; leave projectIds out for all.',
+    );
   return ids;
 }
 
@@ -283,10 +299,16 @@ function judgeEvents(platform: Platform, events: string[], selective: boolean): 
   for (const spelling of events) {
     const type = platform.catalogue.find(spelling);
     if (type === null) {
-      throw new ApiError('invalid_event', `There is no event type "${spelling.slice(0, 60)}". GET /v1/event-types lists them.`);
+      throw new ApiError(
+        'invalid_event',
+        `There is no event type "${spelling.slice(0, 60)}". GET /v1/event-types lists them.`,
+      );
     }
     if (selective && type.requiresAllProjects) {
-      throw new ApiError('invalid_event', `${type.type} is only available with All Team Projects. Leave projectIds out, or the event.`);
+      throw new ApiError(
+        'invalid_event',
+        `${type.type} is only available with All Team Projects. Leave projectIds out, or the event.`,
+      );
     }
     types.add(type.type);
   }

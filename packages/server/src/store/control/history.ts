@@ -68,12 +68,32 @@ function pendingDeliveries(store: Store) {
     .selectFrom('pending as d')
     .innerJoin('endpoints as e', 'e.tag', 'd.tag')
     .innerJoin('events as v', 'v.seq', 'd.event_seq')
-    .select(['d.id as key', 'd.tag as tag', 'd.type as type', 'd.attempts as attempts', 'd.created_at as createdAt'])
+    .select([
+      'd.id as key',
+      'd.tag as tag',
+      'd.type as type',
+      'd.attempts as attempts',
+      'd.created_at as createdAt',
+    ])
     .select(['d.last_status as lastStatus', 'd.last_cause as lastCause', 'd.available_at as availableAt'])
-    .select(sql<DeliveryRow['state']>`case when e.removed_at is null then 'pending' else 'canceled' end`.as('state'))
+    .select(
+      sql<DeliveryRow['state']>`case when e.removed_at is null then 'pending' else 'canceled' end`.as(
+        'state',
+      ),
+    )
     .select('e.removed_at as finishedAt')
-    .select(['v.id as eventId', 'v.team_id as eventTeamId', 'e.id as webhookId', 'e.team_id as webhookTeamId'])
-    .select(['e.url as webhookUrl', 'e.removed_at as removedAt', 'e.enabled as enabled', 'e.shift_ms as shiftMs'])
+    .select([
+      'v.id as eventId',
+      'v.team_id as eventTeamId',
+      'e.id as webhookId',
+      'e.team_id as webhookTeamId',
+    ])
+    .select([
+      'e.url as webhookUrl',
+      'e.removed_at as removedAt',
+      'e.enabled as enabled',
+      'e.shift_ms as shiftMs',
+    ])
     .where('d.extra', '=', 0);
 }
 
@@ -82,11 +102,31 @@ function finishedDeliveries(store: Store) {
     .selectFrom('deliveries as d')
     .innerJoin('endpoints as e', 'e.tag', 'd.tag')
     .innerJoin('events as v', 'v.seq', 'd.event_seq')
-    .select(['d.id as key', 'd.tag as tag', 'd.type as type', 'd.attempts as attempts', 'd.created_at as createdAt'])
-    .select(['d.last_status as lastStatus', 'd.last_cause as lastCause', sql<number | null>`null`.as('availableAt')])
+    .select([
+      'd.id as key',
+      'd.tag as tag',
+      'd.type as type',
+      'd.attempts as attempts',
+      'd.created_at as createdAt',
+    ])
+    .select([
+      'd.last_status as lastStatus',
+      'd.last_cause as lastCause',
+      sql<number | null>`null`.as('availableAt'),
+    ])
     .select(['d.state as state', 'd.finished_at as finishedAt'])
-    .select(['v.id as eventId', 'v.team_id as eventTeamId', 'e.id as webhookId', 'e.team_id as webhookTeamId'])
-    .select(['e.url as webhookUrl', 'e.removed_at as removedAt', 'e.enabled as enabled', 'e.shift_ms as shiftMs']);
+    .select([
+      'v.id as eventId',
+      'v.team_id as eventTeamId',
+      'e.id as webhookId',
+      'e.team_id as webhookTeamId',
+    ])
+    .select([
+      'e.url as webhookUrl',
+      'e.removed_at as removedAt',
+      'e.enabled as enabled',
+      'e.shift_ms as shiftMs',
+    ]);
 }
 
 export interface DeliveryFilter {
@@ -128,7 +168,11 @@ export async function listDeliveries(store: Store, filter: DeliveryFilter): Prom
 }
 
 /** One delivery by its key; `teamId` null looks in every team. */
-export async function findDelivery(store: Store, key: string, teamId: string | null): Promise<DeliveryRow | null> {
+export async function findDelivery(
+  store: Store,
+  key: string,
+  teamId: string | null,
+): Promise<DeliveryRow | null> {
   const tag = key.slice(uidLength);
   let finished = finishedDeliveries(store).where('d.tag', '=', tag).where('d.id', '=', key);
   let pending = pendingDeliveries(store).where('d.tag', '=', tag).where('d.id', '=', key);
@@ -147,7 +191,9 @@ export async function listDeliveriesOfEvent(store: Store, event: EventRow): Prom
   const uid = event.uid ?? event.id;
   const key = sql<string>`${uid} || e.tag`;
   const pending = pendingDeliveries(store).where('e.team_id', '=', event.team_id).whereRef('d.id', '=', key);
-  const finished = finishedDeliveries(store).where('e.team_id', '=', event.team_id).whereRef('d.id', '=', key);
+  const finished = finishedDeliveries(store)
+    .where('e.team_id', '=', event.team_id)
+    .whereRef('d.id', '=', key);
   const waiting = (await store.read(pending.compile())) as DeliveryRow[];
   const done = (await store.read(finished.compile())) as DeliveryRow[];
   const byKey = new Map([...waiting, ...done].map((row) => [row.key, row]));
@@ -157,14 +203,24 @@ export async function listDeliveriesOfEvent(store: Store, event: EventRow): Prom
 /** A delivery's attempts, first to last. */
 export function listAttempts(store: Store, key: string): Promise<AttemptRow[]> {
   return store.read(
-    store.queries.selectFrom('attempts').selectAll().where('delivery_id', '=', key).orderBy('number').compile(),
+    store.queries
+      .selectFrom('attempts')
+      .selectAll()
+      .where('delivery_id', '=', key)
+      .orderBy('number')
+      .compile(),
   );
 }
 
 /** The body of a delivery's event. */
 export async function findBody(store: Store, eventId: string, teamId: string): Promise<Uint8Array | null> {
   const rows = await store.read(
-    store.queries.selectFrom('events').select('body').where('id', '=', eventId).where('team_id', '=', teamId).compile(),
+    store.queries
+      .selectFrom('events')
+      .select('body')
+      .where('id', '=', eventId)
+      .where('team_id', '=', teamId)
+      .compile(),
   );
   return rows[0]?.body ?? null;
 }

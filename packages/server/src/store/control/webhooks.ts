@@ -5,7 +5,11 @@ import type { NewRow, Row, Tables } from './tables.ts';
 export type WebhookRow = Row<'endpoints'>;
 
 /** One webhook that is not removed; `teamId` null looks in every team. */
-export async function findWebhook(store: Store, id: string, teamId: string | null): Promise<WebhookRow | null> {
+export async function findWebhook(
+  store: Store,
+  id: string,
+  teamId: string | null,
+): Promise<WebhookRow | null> {
   let query = store.queries
     .selectFrom('endpoints')
     .selectAll()
@@ -18,8 +22,16 @@ export async function findWebhook(store: Store, id: string, teamId: string | nul
 }
 
 /** The same, removed ones included: their deliveries can still be read. */
-export async function findWebhookEver(store: Store, id: string, teamId: string | null): Promise<WebhookRow | null> {
-  let query = store.queries.selectFrom('endpoints').selectAll().where('id', '=', id).where('kind', '=', 'webhook');
+export async function findWebhookEver(
+  store: Store,
+  id: string,
+  teamId: string | null,
+): Promise<WebhookRow | null> {
+  let query = store.queries
+    .selectFrom('endpoints')
+    .selectAll()
+    .where('id', '=', id)
+    .where('kind', '=', 'webhook');
   if (teamId !== null) query = query.where('team_id', '=', teamId);
   const rows = await store.read(query.compile());
   return rows[0] ?? null;
@@ -84,7 +96,9 @@ export function putSubscriptions(store: Store, teamId: string, tag: string, type
 
 /** Replaces the projects that the webhook is for. Each must still be the team's when the change is made. */
 export function putProjects(store: Store, teamId: string, tag: string, projectIds: string[]): Step[] {
-  const clear: Step = { query: store.queries.deleteFrom('endpoint_projects').where('tag', '=', tag).compile() };
+  const clear: Step = {
+    query: store.queries.deleteFrom('endpoint_projects').where('tag', '=', tag).compile(),
+  };
   if (projectIds.length === 0) return [clear];
   const insert = store.queries
     .insertInto('endpoint_projects')

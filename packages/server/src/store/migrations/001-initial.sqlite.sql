@@ -19,10 +19,12 @@ CREATE TABLE teams (
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX teams_by_time ON teams (created_at);
 
+-- E-mail addresses are kept in lower case.
 CREATE TABLE users (
   id TEXT PRIMARY KEY,
-  email TEXT NOT NULL,
+  email TEXT NOT NULL UNIQUE,
   username TEXT NOT NULL,
   name TEXT,
   created_at INTEGER NOT NULL
@@ -70,6 +72,7 @@ CREATE TABLE projects (
   updated_at INTEGER NOT NULL,
   UNIQUE (team_id, name)
 ) WITHOUT ROWID;
+CREATE INDEX projects_by_team ON projects (team_id, created_at);
 
 CREATE TABLE variables (
   id TEXT PRIMARY KEY,

@@ -227,7 +227,8 @@ export class Claimer {
       if (state === null || state.removed || !state.enabled) continue;
       const next = (this.#nextFree.get(tag) as { available_at: number } | undefined)?.available_at;
       const ordered = this.#firstHead.get(tag) !== undefined;
-      if (next !== undefined || ordered) this.#lanes.markBorn(tag, ordered ? now : (next ?? now) + state.shiftMs);
+      if (next !== undefined || ordered)
+        this.#lanes.markBorn(tag, ordered ? now : (next ?? now) + state.shiftMs);
       if (takeOver && next !== undefined && next + state.shiftMs <= now) this.#lanes.setBehind(tag, true);
     }
   }

@@ -33,6 +33,7 @@ import * as wire from './wire.ts';
 /** How many events and attempts one commit carries at the most: a few milliseconds of the writer's time. */
 const eventsPerTurn = 1_000;
 const attemptsPerTurn = 1_000;
+const earlyFlight = Number(process.env['EARLY'] ?? 16);
 
 interface Waiting<Item, Result> {
   item: Item;
@@ -142,7 +143,10 @@ class SqliteStore implements Store {
   }
 
   async change(change: Change): Promise<ChangeOutcome> {
-    const answer = await this.#operate({ kind: 'change', change: { ...change, steps: change.steps.map(plainStep) } });
+    const answer = await this.#operate({
+      kind: 'change',
+      change: { ...change, steps: change.steps.map(plainStep) },
+    });
     if (answer.kind !== 'change') throw new Error('The writer answered a change with something else.');
     return answer.outcome;
   }
@@ -200,7 +204,12 @@ class SqliteStore implements Store {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#flying !== null) return;
+    if (this.#flying !== null) return;
+    if (this.#accepts.length >= earlyFlight) {
+      this.#fly();
+      return;
+    }
+    if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -306,7 +315,10 @@ class SqliteStore implements Store {
 
 /** Compiled queries carry more than the writer needs, some of which can't be cloned. */
 function plainStep(step: Step): Step {
-  return { ...step, query: { sql: step.query.sql, parameters: step.query.parameters } as CompiledQuery<unknown> };
+  return {
+    ...step,
+    query: { sql: step.query.sql, parameters: step.query.parameters } as CompiledQuery<unknown>,
+  };
 }
 
 function rejectAll(batch: Batch, error: Error): void {

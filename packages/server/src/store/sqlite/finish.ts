@@ -34,7 +34,9 @@ export class Finisher {
     this.#takeHeld = db.prepare(
       `DELETE FROM pending WHERE tag = ? AND id = ? AND available_at = ${heldAt} RETURNING ${held}`,
     );
-    this.#findHeld = db.prepare(`SELECT ${held} FROM pending WHERE tag = ? AND id = ? AND available_at = ${heldAt}`);
+    this.#findHeld = db.prepare(
+      `SELECT ${held} FROM pending WHERE tag = ? AND id = ? AND available_at = ${heldAt}`,
+    );
     this.#postpone = db.prepare(
       `UPDATE pending SET attempts = ?, available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}), asked = 0,
          last_status = ?, last_cause = ? WHERE tag = ? AND id = ?`,
@@ -130,7 +132,15 @@ export class Finisher {
     if (row === undefined) return lost;
     this.#lanes.letGo(record.tag, record.bytes);
     const delivered = record.next.kind === 'delivered' ? 1 : 0;
-    this.#updateDelivery.run(delivered, finishedAt, record.number, record.status, record.cause, record.tag, record.key);
+    this.#updateDelivery.run(
+      delivered,
+      finishedAt,
+      record.number,
+      record.status,
+      record.cause,
+      record.tag,
+      record.key,
+    );
     this.#writeAttempt(record);
     if (row.asked > 1 && this.#lanes.state(record.tag)?.removed === false) {
       this.#againExtra.run(record.number, this.#laneTime(record.tag, finishedAt), record.tag, record.key);

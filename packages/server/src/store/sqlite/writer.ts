@@ -2,7 +2,15 @@
 // answered after its commit; when a turn breaks, its parts are tried one by one, so that nobody fails for another.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { AcceptOutcome, Birth, Change, ChangeOutcome, RedeliverOutcome, Step, StoreFigures } from '../store.ts';
+import type {
+  AcceptOutcome,
+  Birth,
+  Change,
+  ChangeOutcome,
+  RedeliverOutcome,
+  Step,
+  StoreFigures,
+} from '../store.ts';
 import { Acceptor } from './accept.ts';
 import { Claimer } from './claim.ts';
 import type { SqliteOptions } from './client.ts';

@@ -1,0 +1,121 @@
+// One generator and one sink, and the phases that are run on them: publish so many events at a target, wait
+// until the sink has them all at every endpoint, and say what that took.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { type FsyncProbe, startFsyncProbe } from './fsync-probe.ts';
+import type { Percentiles } from './messages.ts';
+import { percentilesOf } from './percentiles.ts';
+import { readCpuUs } from './proc.ts';
+import type { Store } from './results.ts';
+import type { Running } from './targets.ts';
+import { Worker } from './worker.ts';
+
+const connections = 64;
+
+/** After the last delivery the server still writes results down: that work is counted, and ends in this time. */
+const settleMs = 300;
+
+export interface Order {
+  events: number;
+  /** Events per second in an open loop; null for as many as the connections carry. */
+  ratePerSecond: number | null;
+  /** Where to measure the disk's own fsync meanwhile; null for not at all. */
+  fsyncDir: string | null;
+}
+
+/** What one phase took. A figure that the machine does not give is NaN. */
+export interface Measurement {
+  deliveriesPerSecond: number;
+  acceptedPerSecond: number;
+  /** From the intended time of sending to the receipt. */
+  latency: Percentiles;
+  fsync: Percentiles;
+  cpuMicrosPerDelivery: number;
+  generatorSinkCpuShare: number;
+}
+
+/** What became of one store's deliveries over all its phases. */
+export interface Account {
+  lost: number;
+  duplicates: number;
+  invented: number;
+}
+
+export class TestBed {
+  readonly endpoints: string[];
+  readonly #generator: Worker;
+  readonly #sink: Worker;
+  readonly #phaseStores: Store[] = [];
+  #nextSeq = 1;
+
+  private constructor(generator: Worker, sink: Worker, ports: number[]) {
+    this.#generator = generator;
+    this.#sink = sink;
+    this.endpoints = ports.map((port) => `http://127.0.0.1:${port}/hook`);
+  }
+
+  /** Starts a generator, and a sink with `fanout` endpoints. */
+  static async open(fanout: number): Promise<TestBed> {
+    const [sink, ports] = await Worker.serve('sink.ts', [String(fanout)]);
+    return new TestBed(Worker.start('generator.ts'), sink, ports);
+  }
+
+  /** Publishes the events and waits for their deliveries. Throws when the target refuses an event. */
+  async run(target: Running, order: Order): Promise<Measurement> {
+    const firstSeq = this.#nextSeq;
+    this.#nextSeq += order.events;
+    this.#phaseStores.push(target.store);
+    this.#sink.send({ kind: 'expect', firstSeq, count: order.events });
+    await this.#sink.next('expecting');
+
+    const probe: FsyncProbe | null = order.fsyncDir === null ? null : startFsyncProbe(order.fsyncDir);
+    const cpuBeforeUs = readCpuUs(target.pid);
+    this.#generator.send({
+      kind: 'publish',
+      port: target.port,
+      token: target.token,
+      paths: ['/v1/events'],
+      connections,
+      firstSeq,
+      count: order.events,
+      ratePerSecond: order.ratePerSecond,
+    });
+    const published = await this.#generator.next('published');
+    if (published.refused > 0) {
+      throw new Error(`${target.store} refused ${published.refused} events: ${published.firstRefusal}`);
+    }
+    const drained = await this.#sink.next('drained');
+    const fsync = percentilesOf(probe?.stop() ?? []);
+    await delay(settleMs);
+    const cpuUs = readCpuUs(target.pid) - cpuBeforeUs;
+    const harnessCpuUs = published.cpuUs + drained.cpuUs;
+    return {
+      deliveriesPerSecond: drained.delivered / seconds(published.firstSentUs, drained.lastReceivedUs),
+      acceptedPerSecond: order.events / seconds(published.firstSentUs, published.lastAnsweredUs),
+      latency: drained.latency,
+      fsync,
+      cpuMicrosPerDelivery: cpuUs / drained.delivered,
+      generatorSinkCpuShare: harnessCpuUs / (harnessCpuUs + cpuUs),
+    };
+  }
+
+  /** Stops both processes. What came that no phase published is charged to every store: it cannot be told whose. */
+  async close(): Promise<(store: Store) => Account> {
+    this.#sink.send({ kind: 'tally' });
+    const { phases, invented } = await this.#sink.next('tally');
+    await Promise.all([this.#sink.stop(), this.#generator.stop()]);
+    return (store) => {
+      const account: Account = { lost: 0, duplicates: 0, invented };
+      phases.forEach((phase, at) => {
+        if (this.#phaseStores[at] !== store) return;
+        account.lost += phase.lost;
+        account.duplicates += phase.duplicates;
+      });
+      return account;
+    };
+  }
+}
+
+function seconds(fromUs: number, toUs: number): number {
+  return (toUs - fromUs) / 1_000_000;
+}

@@ -1,0 +1,46 @@
+// What the kernel knows of another process: the processor time it took, the most memory it held, its children.
+// Linux only; elsewhere the figures are NaN and are left out of the table.
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Microseconds per clock tick of /proc/<pid>/stat: USER_HZ is 100 on every Linux that Node runs on. */
+const tickUs = 10_000;
+
+/** Processor time of all threads of a process so far, user and system, in microseconds. */
+export function readCpuUs(pid: number): number {
+  const fields = readStat(pid);
+  return fields === null ? Number.NaN : (Number(fields[11]) + Number(fields[12])) * tickUs;
+}
+
+/** The most resident memory the process ever had, in MiB. */
+export function readPeakRssMb(pid: number): number {
+  const peak = /VmHWM:\s+(\d+) kB/.exec(readOrNull(`/proc/${pid}/status`) ?? '');
+  return peak === null ? Number.NaN : Number(peak[1]) / 1024;
+}
+
+/** The last of the line of descent that begins at `pid`: behind `npm start` that is the server itself. */
+export function findYoungestDescendant(pid: number): number {
+  const parents = new Map<number, number>();
+  for (const name of process.platform === 'linux' ? readdirSync('/proc') : []) {
+    const child = Number(name);
+    const fields = Number.isInteger(child) ? readStat(child) : null;
+    if (fields !== null) parents.set(Number(fields[1]), child);
+  }
+  let youngest = pid;
+  for (let child = parents.get(pid); child !== undefined; child = parents.get(child)) youngest = child;
+  return youngest;
+}
+
+/** The fields of /proc/<pid>/stat that follow the name: state, parent, … (the name may hold spaces). */
+function readStat(pid: number): string[] | null {
+  const stat = readOrNull(`/proc/${pid}/stat`);
+  return stat === null ? null : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** The file's text; null when the process is gone meanwhile, or where there is no /proc. */
+function readOrNull(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,162 @@
+// What a run found out: the rows of results.json, the machine they hold for, the table for people, and what
+// falls short of the figures that Posthorn promises.
+import { statfsSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import type { Spread } from './percentiles.ts';
+
+export type Store = 'relay' | 'sqlite' | 'postgres';
+
+/** Figures are medians over the rounds, `…Min` and `…Max` beside them; null where a figure has no meaning. */
+export interface Row {
+  scenario: 'throughput' | 'latency' | 'fairness' | 'history';
+  store: Store;
+  fanout: number;
+  rounds: number;
+  /** Events of each round. */
+  events: number;
+  deliveriesPerSecond: number | null;
+  /** Deliveries per second, as a share of the relay's. */
+  relayRatio: number | null;
+  p50Ms: number | null;
+  p95Ms: number | null;
+  p99Ms: number | null;
+  fsyncP99Ms: number | null;
+  cpuMicrosPerDelivery: number | null;
+  peakRssMb: number | null;
+  lost: number;
+  duplicates: number;
+  invented: number;
+  [figure: string]: string | number | null;
+}
+
+/** The three columns of a figure that was taken once per round; nulls where it could not be taken. */
+export function spreadColumns(name: string, { median, min, max }: Spread): Record<string, number | null> {
+  return { [name]: roundFigure(median), [`${name}Min`]: roundFigure(min), [`${name}Max`]: roundFigure(max) };
+}
+
+/** Four significant digits, whole numbers from 1,000 up; null for NaN. */
+export function roundFigure(figure: number): number | null {
+  if (!Number.isFinite(figure)) return null;
+  return Math.abs(figure) >= 1000 ? Math.round(figure) : Number(figure.toPrecision(4));
+}
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryMb: number;
+  node: string;
+  platform: string;
+  /** Where the data lay: on `tmpfs` an fsync costs nothing and the figures mean nothing. */
+  fileSystem: string;
+  date: string;
+}
+
+const fileSystemNames = new Map([
+  [0x01021994, 'tmpfs'],
+  [0xef53, 'ext4'],
+  [0x58465342, 'xfs'],
+  [0x9123683e, 'btrfs'],
+  [0x794c7630, 'overlay'],
+]);
+
+export function describeMachine(dir: string): Machine {
+  const processors = cpus();
+  const { type } = statfsSync(dir);
+  return {
+    cpu: processors[0]?.model ?? 'unknown',
+    cores: processors.length,
+    memoryMb: Math.round(totalmem() / 1_048_576),
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    fileSystem: fileSystemNames.get(type) ?? `0x${type.toString(16)}`,
+    date: new Date().toISOString(),
+  };
+}
+
+/** The generator's and sink's greatest share of the processor time in a run with the relay. */
+const mostHarnessShare = 0.35;
+const leastRelayRatio = new Map([
+  [1, 0.5],
+  [10, 0.7],
+]);
+const mostMsBeyondFsync = 25;
+const mostFairnessRatio = 1.5;
+const mostFairnessMs = 15;
+
+/** One sentence for each figure that falls short of its target, or that the run itself makes doubtful. */
+export function findShortfalls(rows: Row[], machine: Machine): string[] {
+  const found: string[] = [];
+  if (machine.fileSystem === 'tmpfs') found.push('The data lay on tmpfs, where an fsync costs nothing.');
+  for (const row of rows) {
+    const name = `${row.scenario}, ${row.store}, fan-out ${row.fanout}`;
+    const number = (column: string): number => Number(row[column] ?? Number.NaN);
+    if (row.duplicates > 0) found.push(`${name}: ${row.duplicates} deliveries came twice.`);
+    if (row.store === 'relay') {
+      if (row.scenario === 'throughput' && number('generatorSinkCpuShare') > mostHarnessShare) {
+        found.push(
+          `${name}: generator and sink took ${number('generatorSinkCpuShare')} of the processor time.`,
+        );
+      }
+      continue;
+    }
+    const leastRatio = leastRelayRatio.get(row.fanout) ?? 0;
+    if (row.scenario === 'throughput' && number('relayRatio') < leastRatio) {
+      found.push(`${name}: ${row.relayRatio} of the relay, at least ${leastRatio} is wanted.`);
+    }
+    if (number('p99BeyondFsyncMs') > mostMsBeyondFsync) {
+      found.push(
+        `${name}: p99 is ${row.p99BeyondFsyncMs} ms beyond the fsync's, at most ${mostMsBeyondFsync} is wanted.`,
+      );
+    }
+    const besideMs = number('p99Ms') - number('aloneP99Ms');
+    if (besideMs > mostFairnessMs && number('p99Ms') > mostFairnessRatio * number('aloneP99Ms')) {
+      found.push(`${name}: p99 is ${row.p99Ms} ms beside hostile endpoints and ${row.aloneP99Ms} ms alone.`);
+    }
+  }
+  return found;
+}
+
+/** Whether no delivery is missing and none came that nobody published. */
+export function isWhole(rows: Row[]): boolean {
+  return rows.every((row) => row.lost === 0 && row.invented === 0);
+}
+
+const columns: [heading: string, figure: keyof Row][] = [
+  ['scenario', 'scenario'],
+  ['store', 'store'],
+  ['fan-out', 'fanout'],
+  ['events', 'events'],
+  ['deliveries/s', 'deliveriesPerSecond'],
+  ['min', 'deliveriesPerSecondMin'],
+  ['max', 'deliveriesPerSecondMax'],
+  ['of relay', 'relayRatio'],
+  ['p50 ms', 'p50Ms'],
+  ['p95 ms', 'p95Ms'],
+  ['p99 ms', 'p99Ms'],
+  ['alone p99', 'aloneP99Ms'],
+  ['fsync p99', 'fsyncP99Ms'],
+  ['µs CPU/delivery', 'cpuMicrosPerDelivery'],
+  ['peak MiB', 'peakRssMb'],
+  ['harness CPU', 'generatorSinkCpuShare'],
+  ['lost', 'lost'],
+  ['twice', 'duplicates'],
+];
+
+/** The rows as a table of plain text; columns that no row fills are left out. */
+export function formatTable(rows: Row[]): string {
+  const used = columns.filter(([, figure]) => rows.some((row) => row[figure] != null));
+  const lines = [
+    used.map(([heading]) => heading),
+    ...rows.map((row) => used.map(([, figure]) => String(row[figure] ?? '–'))),
+  ];
+  const widths = used.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) =>
+          column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  '),
+    )
+    .join('\n');
+}

@@ -1,0 +1,60 @@
+// What is measured: the relay, and Posthorn on each of its stores. A further store is one more entry of `stores`.
+import { startPosthorn } from './posthorn.ts';
+import type { Store } from './results.ts';
+import { Worker } from './worker.ts';
+
+/** Attempts under way per endpoint: Posthorn's default ceiling, and what the relay is given. */
+const inFlightPerEndpoint = 32;
+
+/** The heap setting of `npm start`, so that the relay does not collect garbage more often than Posthorn. */
+const relayFlags = ['--max-semi-space-size=32'];
+
+/** Something that answers at `POST /v1/events` and sends each event to all its endpoints. */
+export interface Running {
+  store: Store;
+  port: number;
+  token: string;
+  /** The process that does the work, for its processor time and memory. */
+  pid: number;
+  stop(): Promise<void>;
+}
+
+export interface Target {
+  store: Store;
+  /** Starts it with one subscription per endpoint URL, its data in a new folder of `dir`. */
+  start(endpoints: string[], dir: string, profileDir: string | null): Promise<Running>;
+}
+
+/** The settings that put Posthorn on each store. */
+export const stores: { store: Store; settings: Record<string, string> }[] = [
+  { store: 'sqlite', settings: {} },
+];
+
+const relay: Target = {
+  store: 'relay',
+  async start(endpoints, _dir, profileDir) {
+    const profiling = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
+    const args = [String(inFlightPerEndpoint), ...endpoints];
+    const [worker, ports] = await Worker.serve('relay.ts', args, [...relayFlags, ...profiling]);
+    return { store: 'relay', port: ports[0] ?? 0, token: 'none', pid: worker.pid, stop: () => worker.stop() };
+  },
+};
+
+export const targets: Target[] = [
+  relay,
+  ...stores.map(
+    ({ store, settings }): Target => ({
+      store,
+      async start(endpoints, dir, profileDir) {
+        const posthorn = await startPosthorn(store, settings, dir, profileDir);
+        try {
+          for (const url of endpoints) await posthorn.subscribe(url);
+          return posthorn;
+        } catch (error) {
+          await posthorn.stop();
+          throw error;
+        }
+      },
+    }),
+  ),
+];

@@ -1,0 +1,217 @@
+// The first start: keys into the data directory, then the team `default` and its owner into the store. A later start
+// finds all of it and changes nothing.
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from './clock.ts';
+import { readSettings, type Settings, SettingsError } from './config.ts';
+import { newAlphanumeric, newSortableId, newTeamId, newToken, newUserId } from './id.ts';
+import { defaultSlug } from './platform/teams.ts';
+import { writeAudit } from './store/control/audit.ts';
+import type { Store } from './store/store.ts';
+import type { Vault } from './vault.ts';
+
+/** The start can't go on; the message is one sentence for the operator. */
+export class StartError extends Error {
+  override name = 'StartError';
+}
+
+export const databaseFile = 'posthorn.db';
+const firstLinkMs = 24 * 60 * 60 * 1000;
+
+export interface Prepared {
+  settings: Settings;
+  adminToken: string;
+  adminTokenFile: string;
+  /** Whether the token was made by this start, and so has to be shown. */
+  adminTokenIsNew: boolean;
+}
+
+/**
+ * Makes sure that the data directory, the operator's token and the secret key are there.
+ * @throws StartError when something is unreadable, or the key of an existing store is missing
+ */
+export function prepareDataDir(given: Settings): Prepared {
+  const { dataDir } = given;
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new StartError(
+      `The data directory ${dataDir} can't be made (${reason(error)}); set POSTHORN_DATA_DIR to one that can be written.`,
+    );
+  }
+  const isSetUp = existsSync(join(dataDir, databaseFile));
+  const keyFile = join(dataDir, 'secret-key');
+  let { secretKeys } = given;
+  if (secretKeys.length === 0) {
+    let text = readKept(keyFile);
+    if (text === null) {
+      if (isSetUp) {
+        throw new StartError(
+          `The secret key is missing: ${keyFile} is gone, and the secrets in ${databaseFile} can't be opened without it. Put the file back, or set POSTHORN_SECRET_KEY.`,
+        );
+      }
+      text = randomBytes(32).toString('base64');
+      keep(keyFile, text);
+    }
+    secretKeys = readKept32(text, keyFile);
+  }
+  const adminTokenFile = join(dataDir, 'admin-token');
+  let adminToken = given.adminToken;
+  let adminTokenIsNew = false;
+  if (adminToken === null) {
+    adminToken = readKept(adminTokenFile);
+    if (adminToken === null) {
+      adminToken = newToken();
+      adminTokenIsNew = true;
+      keep(adminTokenFile, adminToken);
+    } else if (!/^[A-Za-z0-9]{24}$/.test(adminToken)) {
+      throw new StartError(
+        `${adminTokenFile} does not hold 24 letters and digits; remove it to have another token made, or set POSTHORN_ADMIN_TOKEN.`,
+      );
+    }
+  }
+  return { settings: { ...given, secretKeys }, adminToken, adminTokenFile, adminTokenIsNew };
+}
+
+function readKept32(text: string, file: string): Buffer[] {
+  try {
+    return readSettings({ POSTHORN_SECRET_KEY: text }).secretKeys;
+  } catch (error) {
+    if (error instanceof SettingsError)
+      throw new StartError(`${file} does not hold a secret key of 32 bytes in base64 or hex.`);
+    throw error;
+  }
+}
+
+function readKept(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new StartError(`${file} can't be read (${reason(error)}).`);
+  }
+}
+
+/** Written whole or not at all, and there after a power cut. */
+function keep(file: string, text: string): void {
+  const half = `${file}.new`;
+  try {
+    const fd = openSync(half, 'w', 0o600);
+    writeSync(fd, `${text}\n`);
+    fsyncSync(fd);
+    closeSync(fd);
+    renameSync(half, file);
+    const folder = openSync(join(file, '..'), 'r');
+    fsyncSync(folder);
+    closeSync(folder);
+  } catch (error) {
+    throw new StartError(
+      `${file} can't be written (${reason(error)}); set POSTHORN_DATA_DIR to a directory that can.`,
+    );
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/**
+ * Sets up a new store: the team `default`, one owner, a sign-in link. On a store that is set up it checks that the
+ * secret key fits, and changes nothing else.
+ * @returns the one-time sign-in link, null on a store that was set up before
+ * @throws StartError when no key of the list fits the store
+ */
+export async function setUp(parts: {
+  store: Store;
+  clock: Clock;
+  vault: Vault;
+  publicUrl: string;
+}): Promise<{ signInUrl: string | null }> {
+  const { store, clock, vault, publicUrl } = parts;
+  const { queries } = store;
+  const kept = await store.read(
+    queries.selectFrom('meta').selectAll().where('name', '=', 'secret_key').compile(),
+  );
+  const now = clock.now();
+  const fingerprint = kept[0]?.value;
+  if (fingerprint !== undefined) {
+    if (!vault.hasKey(fingerprint)) {
+      throw new StartError(
+        'The secret key does not fit this store: its secrets were encrypted with another one. Put that key into POSTHORN_SECRET_KEY (after the new one, if you are changing keys).',
+      );
+    }
+    if (fingerprint !== vault.fingerprint) {
+      const query = queries
+        .updateTable('meta')
+        .set({ value: vault.fingerprint })
+        .where('name', '=', 'secret_key')
+        .compile();
+      await store.change({ steps: [{ query, rows: 1 }], events: [], touched: [], now });
+    }
+    return { signInUrl: null };
+  }
+  const teamId = newTeamId();
+  const userId = newUserId();
+  const link = newAlphanumeric(32);
+  const row = (table: 'meta' | 'teams' | 'users' | 'members' | 'sign_in_links', values: object) => ({
+    query: queries
+      .insertInto(table)
+      .values(values as never)
+      .compile(),
+    rows: 1,
+    otherwise: 'set up',
+  });
+  const outcome = await store.change({
+    steps: [
+      row('meta', { name: 'secret_key', value: vault.fingerprint }),
+      row('users', {
+        id: userId,
+        email: 'owner@localhost',
+        username: 'owner',
+        name: 'Owner',
+        created_at: now,
+      }),
+      row('teams', {
+        id: teamId,
+        slug: defaultSlug,
+        name: 'Default',
+        plan: 'pro',
+        creator_id: userId,
+        webhook_count: 0,
+        created_at: now,
+        updated_at: now,
+      }),
+      row('members', { team_id: teamId, user_id: userId, role: 'OWNER', created_at: now }),
+      row('sign_in_links', {
+        hash: createHash('sha256').update(link).digest('hex'),
+        user_id: userId,
+        created_at: now,
+        expires_at: now + firstLinkMs,
+        used_at: null,
+      }),
+      writeAudit(store, {
+        id: newSortableId(now),
+        teamId,
+        action: 'team.created',
+        actor: 'operator',
+        subject: teamId,
+        detail: { slug: defaultSlug },
+        address: null,
+        at: now,
+      }),
+    ],
+    events: [],
+    touched: [],
+    now,
+  });
+  // Another node set the store up at the same moment: its link is the one.
+  return { signInUrl: outcome.kind === 'done' ? `${publicUrl}/app/sign-in#${link}` : null };
+}
