@@ -21,26 +21,32 @@ program
   .addHelpText('after', () => settingsHelp())
   .action(start);
 
+/** Why it can't listen, in words. */
+const listenSentences: Record<string, string> = {
+  EADDRINUSE: 'Another process listens on that port. Stop it, or set POSTHORN_PORT to a free one.',
+  EACCES: 'This user may not listen on that port. Set POSTHORN_PORT to one above 1023.',
+  EADDRNOTAVAIL:
+    'POSTHORN_HOST is not an address of this machine. Set it to 127.0.0.1, or to 0.0.0.0 for all.',
+  ENOTFOUND: 'POSTHORN_HOST is a name without an address. Set it to 127.0.0.1, or to 0.0.0.0 for all.',
+};
+
 await program.parseAsync();
 
 async function start(): Promise<void> {
+  const starting = startServer(process.env);
+  let signals = 0;
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals > 1) process.exit(code);
+      starting.then((server) => server.stop()).then(() => process.exit(0), fail);
+    });
+  }
   try {
-    const server = await startServer(process.env);
-    process.stdout.write(greet(server));
-    let signals = 0;
-    for (const [signal, code] of [
-      ['SIGTERM', 143],
-      ['SIGINT', 130],
-    ] as const) {
-      process.on(signal, () => {
-        signals += 1;
-        if (signals > 1) process.exit(code);
-        server.stop().then(
-          () => process.exit(0),
-          (error: unknown) => fail(error),
-        );
-      });
-    }
+    process.stdout.write(greet(await starting));
   } catch (error) {
     fail(error);
   }
@@ -48,13 +54,14 @@ async function start(): Promise<void> {
 
 /** What the operator can mend is said in one sentence; anything else comes with its stack. */
 function fail(error: unknown): never {
-  const known = error instanceof SettingsError || error instanceof StartError || error instanceof StoreError;
-  const portTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-  if (known) process.stderr.write(`${error.message}\n`);
-  else if (portTaken)
-    process.stderr.write(
-      'Another process listens on that port. Stop it, or set POSTHORN_PORT to a free one.\n',
-    );
-  else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`${sentenceOf(error) ?? (error instanceof Error ? error.stack : String(error))}\n`);
   process.exit(1);
+}
+
+function sentenceOf(error: unknown): string | undefined {
+  if (error instanceof SettingsError || error instanceof StartError || error instanceof StoreError) {
+    return error.message;
+  }
+  const { code = '', syscall } = error as NodeJS.ErrnoException;
+  return syscall === 'listen' || syscall === 'getaddrinfo' ? listenSentences[code] : undefined;
 }

@@ -103,10 +103,11 @@ const takenHeaders = new Set([
 ]);
 
 function readKeys(text: string): Buffer[] | undefined {
-  const keys = list(text).map((part) =>
-    /^[0-9a-f]{64}$/i.test(part) ? Buffer.from(part, 'hex') : Buffer.from(part, 'base64'),
-  );
-  return keys.length > 0 && keys.every((key) => key.length === 32) ? keys : undefined;
+  const parts = list(text);
+  // Buffer.from skips what is not base64, so a damaged key would be read as another one.
+  const fits = (part: string) => /^(?:[0-9a-f]{64}|[A-Za-z0-9+/_-]{43}=?)$/i.test(part);
+  if (parts.length === 0 || !parts.every(fits)) return undefined;
+  return parts.map((part) => Buffer.from(part, part.length === 64 ? 'hex' : 'base64'));
 }
 
 function readNetworks(text: string): string | undefined {
@@ -374,11 +375,11 @@ export const settingsTable: readonly Setting[] = [
     name: 'POSTHORN_CREATED_AT_WINDOW',
     key: 'createdAtWindowMs',
     group: 'Limits',
-    meaning: 'How far from now a publisher’s createdAt may be; 0s takes any time.',
+    meaning: 'How far from now a publisher’s createdAt may be; 0 takes any time.',
     fallback: '10m',
     example: '10m',
-    expected: 'a duration, like 10m, or 0s for any time',
-    read: duration(0, Number.POSITIVE_INFINITY),
+    expected: 'a duration, like 10m, or 0 for any time',
+    read: (text) => (text === '0' ? 0 : duration(0, Number.POSITIVE_INFINITY)(text)),
   }),
   define({
     name: 'POSTHORN_MAX_QUEUED_EVENTS',

@@ -5,13 +5,15 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from './clock.ts';
 import { readSettings, type Settings, SettingsError } from './config.ts';
 import { newAlphanumeric, newSortableId, newTeamId, newToken, newUserId } from './id.ts';
@@ -60,10 +62,9 @@ export function prepareDataDir(given: Settings): Prepared {
           `The secret key is missing: ${keyFile} is gone, and the secrets in ${databaseFile} can't be opened without it. Put the file back, or set POSTHORN_SECRET_KEY.`,
         );
       }
-      text = randomBytes(32).toString('base64');
-      keep(keyFile, text);
+      text = keep(keyFile, randomBytes(32).toString('base64')).text;
     }
-    secretKeys = readKept32(text, keyFile);
+    secretKeys = readKeys(text, keyFile);
   }
   const adminTokenFile = join(dataDir, 'admin-token');
   let adminToken = given.adminToken;
@@ -71,26 +72,34 @@ export function prepareDataDir(given: Settings): Prepared {
   if (adminToken === null) {
     adminToken = readKept(adminTokenFile);
     if (adminToken === null) {
-      adminToken = newToken();
-      adminTokenIsNew = true;
-      keep(adminTokenFile, adminToken);
-    } else if (!/^[A-Za-z0-9]{24}$/.test(adminToken)) {
+      if (isSetUp) {
+        throw new StartError(
+          `The operator's token is missing: there is no ${adminTokenFile}. Put the file back, or set POSTHORN_ADMIN_TOKEN to 24 letters and digits.`,
+        );
+      }
+      const kept = keep(adminTokenFile, newToken());
+      adminToken = kept.text;
+      adminTokenIsNew = kept.isNew;
+    }
+    if (!/^[A-Za-z0-9]{24}$/.test(adminToken)) {
       throw new StartError(
-        `${adminTokenFile} does not hold 24 letters and digits; remove it to have another token made, or set POSTHORN_ADMIN_TOKEN.`,
+        `${adminTokenFile} does not hold 24 letters and digits; write a token into it, or set POSTHORN_ADMIN_TOKEN.`,
       );
     }
   }
   return { settings: { ...given, secretKeys }, adminToken, adminTokenFile, adminTokenIsNew };
 }
 
-function readKept32(text: string, file: string): Buffer[] {
+function readKeys(text: string, file: string): Buffer[] {
   try {
-    return readSettings({ POSTHORN_SECRET_KEY: text }).secretKeys;
+    const { secretKeys } = readSettings({ POSTHORN_SECRET_KEY: text });
+    if (secretKeys.length > 0) return secretKeys;
   } catch (error) {
-    if (error instanceof SettingsError)
-      throw new StartError(`${file} does not hold a secret key of 32 bytes in base64 or hex.`);
-    throw error;
+    if (!(error instanceof SettingsError)) throw error;
   }
+  throw new StartError(
+    `${file} does not hold a secret key of 32 bytes in base64 or hex; put the right file back, or set POSTHORN_SECRET_KEY.`,
+  );
 }
 
 function readKept(file: string): string | null {
@@ -102,22 +111,40 @@ function readKept(file: string): string | null {
   }
 }
 
-/** Written whole or not at all, and there after a power cut. */
-function keep(file: string, text: string): void {
-  const half = `${file}.new`;
+/**
+ * Written whole or not at all, there after a power cut, and never over a file that another process has just made: of
+ * two first starts at the same moment one wins, and its key is the one that both use.
+ */
+function keep(file: string, text: string): { text: string; isNew: boolean } {
+  const draft = `${file}.${process.pid}`;
   try {
-    const fd = openSync(half, 'w', 0o600);
+    const fd = openSync(draft, 'w', 0o600);
     writeSync(fd, `${text}\n`);
     fsyncSync(fd);
     closeSync(fd);
-    renameSync(half, file);
-    const folder = openSync(join(file, '..'), 'r');
+    const isNew = link(draft, file);
+    rmSync(draft, { force: true });
+    const folder = openSync(dirname(file), 'r');
     fsyncSync(folder);
     closeSync(folder);
+    return { text: isNew ? text : (readKept(file) ?? ''), isNew };
   } catch (error) {
     throw new StartError(
       `${file} can't be written (${reason(error)}); set POSTHORN_DATA_DIR to a directory that can.`,
     );
+  }
+}
+
+/** Gives the draft its name; false if the name is taken. */
+function link(draft: string, file: string): boolean {
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    // A file system without hard links.
+    renameSync(draft, file);
+    return true;
   }
 }
 

@@ -4,13 +4,9 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from './clock.ts';
 import { readSettings, type Settings } from './config.ts';
-import { Dispatcher } from './engine/dispatcher.ts';
-import { EndpointBook } from './engine/endpoints.ts';
+import { startEngine } from './engine/engine.ts';
 import { type OwnAddress, parseNetworks } from './engine/guard.ts';
-import { createKeeper } from './engine/keeper.ts';
 import { createPublisher } from './engine/publish.ts';
-import { createResolver } from './engine/resolver.ts';
-import { createUndiciSender } from './engine/undici-sender.ts';
 import { databaseFile, prepareDataDir, setUp } from './first-start.ts';
 import { buildApp } from './http/app.ts';
 import { doors } from './http/doors.ts';
@@ -18,8 +14,8 @@ import { Catalogue } from './platform/catalogue.ts';
 import type { Platform } from './platform/platform.ts';
 import { TeamBook } from './platform/teams.ts';
 import { TokenBook } from './platform/tokens.ts';
-import { openSqliteStore } from './store/sqlite/client.ts';
-import { createLog, logAttempt, logRequest, Metrics, startAttemptSpan } from './telemetry.ts';
+import { openStore } from './store/open.ts';
+import { createLog, logRequest, Metrics } from './telemetry.ts';
 import { Vault } from './vault.ts';
 
 export { describeFallback, SettingsError, settingsTable } from './config.ts';
@@ -52,7 +48,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
   const log = createLog(settings.logLevel);
   const { logger, flush } = log;
   const vault = new Vault(settings.secretKeys);
-  const store = await openSqliteStore({
+  const store = await openStore({
     path: join(settings.dataDir, databaseFile),
     now: clock.now(),
     delivers: settings.roles.deliver,
@@ -73,51 +69,30 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       (list ?? []).map(({ address }) => address),
     );
     const own: OwnAddress = { host: settings.host, port: settings.port, addresses };
-    const resolver = createResolver({
-      clock,
-      servers: settings.dnsServers.length > 0 ? settings.dnsServers : undefined,
-    });
-    const sender = createUndiciSender({ clock, resolver, allowed, own });
-    const metrics = new Metrics({
-      figures: () => store.figures(),
-      dispatcher: () => dispatcher.figures,
-      now: () => clock.now(),
-    });
-    const onFault = (error: unknown, doing: string) => {
-      metrics.countFault(doing);
-      logger.error({ err: error, doing }, 'fault');
-    };
-    const dispatcher = new Dispatcher({
-      store,
-      sender,
-      clock,
-      endpoints: new EndpointBook(store, clock, (sealed, place) => vault.open(sealed, place)),
-      settings: {
-        scheduleMs: settings.retryScheduleMs,
-        timeoutMs: settings.timeoutMs,
-        signatureHeader: settings.signatureHeader,
+    const engine = startEngine(
+      {
+        settings: { ...settings, adminToken: null, secretKeys: [] },
+        secretKeys: settings.secretKeys,
         userAgent: `Posthorn/${version}`,
-        laneConcurrency: settings.laneConcurrency,
-        maxSockets: settings.maxSockets,
-        breakerFailures: settings.breakerFailures,
+        storePort: store.connect(),
       },
-      startSpan: startAttemptSpan,
-      onAttempt(news) {
-        const now = clock.now();
-        metrics.observeAttempt(news, now);
-        logAttempt(log, news, now);
+      (error) => {
+        throw error;
       },
-      onFault,
+    );
+    const metrics = new Metrics({
+      store: () => store.figures(),
+      engine: () => engine.figures(),
+      now: () => clock.now(),
     });
     const publisher = createPublisher({
       store,
       clock,
       types: catalogue,
-      births: dispatcher,
+      births: engine,
       limits: settings,
       onAccepted: (events) => metrics.countAccepted(events),
     });
-    const keeper = createKeeper(store, clock, onFault);
 
     const platform: Platform = { store, publisher, clock, vault, settings, catalogue };
     const house = {
@@ -139,10 +114,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         publicUrl: () => publicUrl,
         system: {
           metricsToken: settings.metricsToken,
-          metrics: async () => ({
-            contentType: metrics.registry.contentType,
-            text: await metrics.registry.metrics(),
-          }),
+          metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
           async unready() {
             if (draining) return 'This node is stopping.';
             return store.ping().then(
@@ -159,8 +131,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     const address = addressOf(own.port, settings);
     const publicUrl = settings.publicUrl ?? address;
     const { signInUrl } = await setUp({ store, clock, vault, publicUrl });
-    if (settings.roles.deliver) dispatcher.start();
-    keeper.start();
+    engine.start(own);
     logger.info({ address, version, roles: settings.roles }, 'started');
 
     let stopping: Promise<void> | null = null;
@@ -171,10 +142,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         app.close(),
         new Promise<void>((resolve) => clock.after(settings.stopTimeoutMs, resolve)),
       ]);
-      await dispatcher.stop(settings.stopTimeoutMs);
-      await keeper.stop();
-      await sender.close();
-      resolver.close();
+      await engine.stop(settings.stopTimeoutMs);
       await store.close();
       logger.info('stopped');
       flush();

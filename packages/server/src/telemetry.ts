@@ -6,10 +6,21 @@ import type { Settings } from './config.ts';
 import type { Task } from './engine/attempt.ts';
 import type { AttemptNews } from './engine/dispatcher.ts';
 import type { Endpoint } from './engine/endpoints.ts';
+import {
+  attemptBounds,
+  type Distribution,
+  type EngineFigures,
+  latencyBounds,
+  newDistribution,
+  observe,
+} from './engine/tally.ts';
 import { deliveryId, newTraceparent, timeOfId } from './id.ts';
 import type { StoreFigures } from './store/store.ts';
 
-/** Where log lines go: one JSON object a line on stdout, written in blocks. */
+/**
+ * Where log lines go: one JSON object a line on stdout, written in blocks that a pipe takes whole (PIPE_BUF is 4 KiB),
+ * since two threads write.
+ */
 export interface Log {
   logger: Logger;
   /** Writes a line that is already JSON, for the two lines that every delivery costs. */
@@ -20,7 +31,7 @@ export interface Log {
 }
 
 export function createLog(level: Settings['logLevel']): Log {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: 8_192, periodicFlush: 200 });
+  const destination = pino.destination({ dest: 1, sync: false, minLength: 3_072, periodicFlush: 200 });
   const logger = pino({ level, base: undefined, serializers: { err: pino.stdSerializers.err } }, destination);
   return {
     logger,
@@ -32,52 +43,38 @@ export function createLog(level: Settings['logLevel']): Log {
   };
 }
 
-const attemptBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-const requestBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+const requestBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
 export interface Sources {
-  figures(): Promise<StoreFigures>;
-  dispatcher(): { lanes: number; underWay: number; waiting: number; openBreakers: number };
+  store(): Promise<StoreFigures>;
+  engine(): Promise<EngineFigures>;
   now(): number;
 }
 
-/** A histogram for the hot path: prom-client hashes the labels of every observation, this one only adds. */
-class Distribution {
-  readonly #bounds: number[];
-  readonly #series = new Map<string, { labels: Record<string, string>; counts: number[]; sum: number }>();
+type Labels = Record<string, string>;
+interface Series {
+  labels: Labels;
+  distribution: Distribution;
+}
 
-  constructor(registry: Registry, name: string, help: string, bounds: number[]) {
-    this.#bounds = bounds;
-    const get = () =>
-      Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values: this.#values(name) });
-    registry.registerMetric({ name, help, type: 'histogram', aggregator: 'sum', get, reset() {} } as never);
-  }
-
-  /** The series of a set of labels, made once and kept by whoever observes. */
-  series(key: string, labels: () => Record<string, string>): { counts: number[]; sum: number } {
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      series = { labels: labels(), counts: Array.from({ length: this.#bounds.length + 1 }, () => 0), sum: 0 };
-      this.#series.set(key, series);
-    }
-    return series;
-  }
-
-  observe(key: string, labels: () => Record<string, string>, seconds: number): void {
-    const series = this.series(key, labels);
-    let bucket = 0;
-    while (bucket < this.#bounds.length && seconds > (this.#bounds[bucket] as number)) bucket += 1;
-    series.counts[bucket] = (series.counts[bucket] as number) + 1;
-    series.sum += seconds;
-  }
-
-  #values(name: string) {
-    return [...this.#series.values()].flatMap(({ labels, counts, sum }) => {
+/** A histogram that only adds on the hot path; prom-client hashes the labels of every observation. */
+function registerHistogram(
+  registry: Registry,
+  name: string,
+  help: string,
+  bounds: number[],
+  series: () => Series[],
+): void {
+  const values = () =>
+    series().flatMap(({ labels, distribution: { counts, sum } }) => {
       let total = 0;
       const buckets = counts.map((count, at) => {
         total += count;
-        const le = this.#bounds[at] ?? '+Inf';
-        return { labels: { le, ...labels }, value: total, metricName: `${name}_bucket` };
+        return {
+          labels: { le: bounds[at] ?? '+Inf', ...labels },
+          value: total,
+          metricName: `${name}_bucket`,
+        };
       });
       return [
         ...buckets,
@@ -85,137 +82,185 @@ class Distribution {
         { labels, value: total, metricName: `${name}_count` },
       ];
     });
-  }
+  const metric = { name, help, type: 'histogram', aggregator: 'sum' };
+  registry.registerMetric({
+    ...metric,
+    get: () => Promise.resolve({ ...metric, values: values() }),
+    reset() {},
+  } as never);
 }
-
-const noLabels = () => ({});
 
 /** What is counted, under the names that docs/reference/metrics.md lists. */
 export class Metrics {
-  readonly registry = new Registry();
+  readonly #registry = new Registry();
+  readonly #sources: Sources;
   #accepted = 0;
-  readonly #attempts = new Map<string, number>();
-  readonly #faults = new Counter({
-    name: 'posthorn_faults_total',
-    help: 'Faults of the server’s own, by what it was doing.',
-    labelNames: ['doing'],
-    registers: [this.registry],
-  });
-  readonly #duration = new Distribution(
-    this.registry,
-    'posthorn_attempt_duration_seconds',
-    'From the start of an attempt to its end.',
-    attemptBuckets,
-  );
-  readonly #latency = new Distribution(
-    this.registry,
-    'posthorn_delivery_latency_seconds',
-    'From the acceptance of an event to a 2xx answer, retries included.',
-    [...attemptBuckets, 60, 300, 3_600, 86_400],
-  );
-  readonly #requests = new Distribution(
-    this.registry,
-    'posthorn_http_request_duration_seconds',
-    'API requests, by method, route and status.',
-    requestBuckets,
-  );
+  readonly #requests = new Map<string, Series>();
+  #engine: EngineFigures | null = null;
+  #store: StoreFigures | null = null;
 
   constructor(sources: Sources) {
-    collectDefaultMetrics({ register: this.registry });
-    this.#counters();
-    this.#gauges(sources);
+    this.#sources = sources;
+    collectDefaultMetrics({ register: this.#registry });
+    this.#registerCounters();
+    this.#registerGauges();
+    this.#registerHistograms();
   }
 
-  #counters(): void {
-    const total = () => this.#accepted;
-    const attempts = this.#attempts;
-    new Counter({
-      name: 'posthorn_events_accepted_total',
-      help: 'Events stored, by publishing or by a change.',
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        this.inc(total());
-      },
-    });
-    new Counter({
-      name: 'posthorn_attempts_total',
-      help: 'Attempts recorded, by outcome.',
-      labelNames: ['outcome'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const [outcome, count] of attempts) this.inc({ outcome }, count);
-      },
-    });
+  get contentType(): string {
+    return this.#registry.contentType;
   }
 
-  /** Gauges read when somebody asks: once per scrape, from counters and never by counting rows. */
-  #gauges({ figures, dispatcher, now }: Sources): void {
-    const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [this.registry] });
-    const pending = gauge('posthorn_pending_deliveries', 'Deliveries waiting for an attempt or in one.');
-    const held = gauge('posthorn_leased_deliveries', 'Pending deliveries that a node holds.');
-    const oldest = gauge(
-      'posthorn_oldest_pending_age_seconds',
-      'Age of the oldest pending delivery, 0 if none.',
+  /** The text of a scrape. Store and engine are asked once; what does not answer is left as it was. */
+  async scrape(): Promise<string> {
+    const [store, engine] = await Promise.allSettled([this.#sources.store(), this.#sources.engine()]);
+    this.#store = store.status === 'fulfilled' ? store.value : null;
+    if (engine.status === 'fulfilled') this.#engine = engine.value;
+    return this.#registry.metrics();
+  }
+
+  #registerCounters(): void {
+    const counter = (
+      name: string,
+      help: string,
+      label: string | null,
+      values: () => Record<string, number>,
+    ) =>
+      new Counter({
+        name,
+        help,
+        labelNames: label === null ? [] : [label],
+        registers: [this.#registry],
+        collect() {
+          this.reset();
+          for (const [value, count] of Object.entries(values()))
+            this.inc(label === null ? {} : { [label]: value }, count);
+        },
+      });
+    counter('posthorn_events_accepted_total', 'Events stored, by publishing or by a change.', null, () => ({
+      all: this.#accepted,
+    }));
+    counter(
+      'posthorn_attempts_total',
+      'Attempts recorded, by outcome.',
+      'outcome',
+      () => this.#engine?.attempts ?? {},
     );
-    const waitingLanes = gauge('posthorn_waiting_lanes', 'Endpoints with deliveries that wait in the store.');
-    const commits = gauge('posthorn_store_commits', 'Commits since the start.');
-    const rows = gauge(
-      'posthorn_store_commit_rows',
+    counter(
+      'posthorn_faults_total',
+      'Faults of the engine’s own, by what it was doing.',
+      'doing',
+      () => this.#engine?.faults ?? {},
+    );
+    counter('posthorn_store_commits_total', 'Commits of the store.', null, () => ({
+      all: this.#store?.commits ?? 0,
+    }));
+    counter(
+      'posthorn_store_commit_rows_total',
       'Publish calls and attempts that those commits carried.',
+      null,
+      () => ({
+        all: this.#store?.commitRows ?? 0,
+      }),
     );
-    const lanes = gauge('posthorn_lanes', 'Endpoints that this node has in memory.');
-    const underWay = gauge('posthorn_attempts_under_way', 'Requests under way.');
-    const queued = gauge(
+  }
+
+  #registerGauges(): void {
+    const gauge = (name: string, help: string, value: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.set(value());
+        },
+      });
+    gauge('posthorn_store_up', 'Whether the store answered this scrape.', () =>
+      this.#store === null ? 0 : 1,
+    );
+    gauge(
+      'posthorn_pending_deliveries',
+      'Deliveries waiting for an attempt or in one.',
+      () => this.#store?.pending ?? 0,
+    );
+    gauge(
+      'posthorn_leased_deliveries',
+      'Pending deliveries that a node holds.',
+      () => this.#store?.held ?? 0,
+    );
+    gauge('posthorn_oldest_pending_age_seconds', 'Age of the oldest pending delivery, 0 if none.', () =>
+      this.#oldestAge(),
+    );
+    gauge(
+      'posthorn_waiting_lanes',
+      'Endpoints with deliveries that wait in the store.',
+      () => this.#store?.waitingLanes ?? 0,
+    );
+    gauge('posthorn_lanes', 'Endpoints that this node has in memory.', () => this.#engine?.lanes ?? 0);
+    gauge(
+      'posthorn_attempts_under_way',
+      'Requests to endpoints under way.',
+      () => this.#engine?.underWay ?? 0,
+    );
+    gauge(
       'posthorn_attempts_queued',
-      'Deliveries in this node’s memory that wait for their turn.',
+      'Deliveries in memory that wait for their turn.',
+      () => this.#engine?.waiting ?? 0,
     );
-    const breakers = gauge('posthorn_open_breakers', 'Endpoints whose breaker is not closed.');
-    new Gauge({
-      name: 'posthorn_ready',
-      help: 'Whether the store answered this scrape.',
-      registers: [this.registry],
-      async collect() {
-        const local = dispatcher();
-        lanes.set(local.lanes);
-        underWay.set(local.underWay);
-        queued.set(local.waiting);
-        breakers.set(local.openBreakers);
-        try {
-          const stored = await figures();
-          const oldestAt = stored.oldestKey === null ? null : timeOfId(stored.oldestKey);
-          pending.set(stored.pending);
-          held.set(stored.held);
-          oldest.set(oldestAt === null ? 0 : Math.max(0, now() - oldestAt) / 1000);
-          waitingLanes.set(stored.waitingLanes);
-          commits.set(stored.commits);
-          rows.set(stored.commitRows);
-          this.set(1);
-        } catch {
-          this.set(0);
-        }
-      },
-    });
+    gauge(
+      'posthorn_open_breakers',
+      'Endpoints whose breaker is not closed.',
+      () => this.#engine?.openBreakers ?? 0,
+    );
+  }
+
+  #oldestAge(): number {
+    const key = this.#store?.oldestKey ?? null;
+    const at = key === null ? null : timeOfId(key);
+    return at === null ? 0 : Math.max(0, this.#sources.now() - at) / 1000;
+  }
+
+  #registerHistograms(): void {
+    const unlabelled = (distribution: Distribution | undefined): Series[] =>
+      distribution === undefined ? [] : [{ labels: {}, distribution }];
+    registerHistogram(
+      this.#registry,
+      'posthorn_attempt_duration_seconds',
+      'From the start of an attempt to its end.',
+      attemptBounds,
+      () => unlabelled(this.#engine?.duration),
+    );
+    registerHistogram(
+      this.#registry,
+      'posthorn_delivery_latency_seconds',
+      'From the acceptance of an event to a 2xx answer, retries included.',
+      latencyBounds,
+      () => unlabelled(this.#engine?.latency),
+    );
+    registerHistogram(
+      this.#registry,
+      'posthorn_http_request_duration_seconds',
+      'API requests, by method, route and status.',
+      requestBounds,
+      () => [...this.#requests.values()],
+    );
   }
 
   countAccepted(events: number): void {
     this.#accepted += events;
   }
 
-  countFault(doing: string): void {
-    this.#faults.inc({ doing });
-  }
-
   observeRequest(method: string, route: string, status: number, seconds: number): void {
     const key = `${method} ${route} ${status}`;
-    this.#requests.observe(key, () => ({ method, route, status: String(status) }), seconds);
-  }
-
-  observeAttempt({ task, result, next }: AttemptNews, now: number): void {
-    this.#attempts.set(next, (this.#attempts.get(next) ?? 0) + 1);
-    this.#duration.observe('', noLabels, result.timings.totalMs / 1000);
-    if (next === 'delivered') this.#latency.observe('', noLabels, Math.max(0, now - task.createdAt) / 1000);
+    let series = this.#requests.get(key);
+    if (series === undefined) {
+      series = {
+        labels: { method, route, status: String(status) },
+        distribution: newDistribution(requestBounds),
+      };
+      this.#requests.set(key, series);
+    }
+    observe(series.distribution, requestBounds, seconds);
   }
 }
 

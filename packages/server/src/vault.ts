@@ -55,10 +55,12 @@ export class Vault {
     if (key === null)
       throw new VaultError('A secret was sealed with a key that is not in POSTHORN_SECRET_KEY.');
     const at = 1 + fingerprintLength;
-    const decipher = createDecipheriv('aes-256-gcm', key.key, bytes.subarray(at, at + nonceLength));
-    decipher.setAAD(Buffer.from(place));
-    decipher.setAuthTag(bytes.subarray(at + nonceLength, at + nonceLength + tagBytes));
     try {
+      const nonce = bytes.subarray(at, at + nonceLength);
+      // Node takes shorter tags, which are easier to guess, unless their length is given.
+      const decipher = createDecipheriv('aes-256-gcm', key.key, nonce, { authTagLength: tagBytes });
+      decipher.setAAD(Buffer.from(place));
+      decipher.setAuthTag(bytes.subarray(at + nonceLength, at + nonceLength + tagBytes));
       return (
         decipher.update(bytes.subarray(at + nonceLength + tagBytes), undefined, 'utf8') +
         decipher.final('utf8')

@@ -5,7 +5,7 @@
 //           ├─▶ lane's queue ─▶ ring ┤
 //   claims ─┘                        └─▶ given back (breaker open, disabled, stopping)
 import type { Clock, Timer } from '../clock.ts';
-import type { Claimed, ClaimResult, Lease, Store } from '../store/store.ts';
+import type { Claimed, ClaimResult, DeliveryStore, Lease } from '../store/store.ts';
 import { type AttemptSettings, prepare, record, type Settled, settle, type Task } from './attempt.ts';
 import type { Endpoint, EndpointBook } from './endpoints.ts';
 import { Lane } from './lane.ts';
@@ -27,7 +27,7 @@ export interface AttemptNews {
 }
 
 export interface DispatcherParts {
-  store: Store;
+  store: DeliveryStore;
   sender: Sender;
   endpoints: EndpointBook;
   clock: Clock;

@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { type SigningKey, signingKey } from '../core/signing.ts';
-import type { EndpointRow, Store } from '../store/store.ts';
+import type { DeliveryStore, EndpointRow } from '../store/store.ts';
 
 export interface Endpoint {
   tag: string;
@@ -27,14 +27,14 @@ export type OpenSecret = (sealed: Uint8Array, place: string) => string;
 const rememberMs = 1_000;
 
 export class EndpointBook {
-  readonly #store: Store;
+  readonly #store: DeliveryStore;
   readonly #clock: Clock;
   readonly #openSecret: OpenSecret;
   readonly #known = new LRUCache<string, { endpoint: Endpoint; readAt: number }>({ max: 20_000 });
   readonly #asked = new Map<string, ((endpoint: Endpoint | null) => void)[]>();
   #scheduled = false;
 
-  constructor(store: Store, clock: Clock, openSecret: OpenSecret) {
+  constructor(store: DeliveryStore, clock: Clock, openSecret: OpenSecret) {
     this.#store = store;
     this.#clock = clock;
     this.#openSecret = openSecret;

@@ -1,7 +1,7 @@
 // The keeper: slow, steady work beside the deliveries. Writes the deliveries of removed endpoints as canceled, a few
 // at a time, and rebuilds lane markers, so that no delivery sleeps for ever.
 import type { Clock, Timer } from '../clock.ts';
-import type { Store } from '../store/store.ts';
+import type { DeliveryStore } from '../store/store.ts';
 
 const cancelEveryMs = 1_000;
 const cancelBatch = 500;
@@ -14,7 +14,7 @@ export interface Keeper {
 }
 
 export function createKeeper(
-  store: Store,
+  store: DeliveryStore,
   clock: Clock,
   onFault: (error: unknown, doing: string) => void,
 ): Keeper {

@@ -168,24 +168,30 @@ export interface StoreFigures {
   commitRows: number;
 }
 
-export interface Store {
-  /** Stores each group, all or nothing, matches its events and makes their deliveries in the same commit. */
-  accept(group: AcceptGroup): Promise<AcceptOutcome>;
-  /** Whether lanes of `tag` may be given deliveries at birth (their breaker is closed). */
-  setLaneOpen(tag: string, open: boolean): void;
+/** The half of the store that whoever delivers works with. Several threads and nodes may each hold one. */
+export interface DeliveryStore {
   claim(request: ClaimRequest): Promise<ClaimResult>;
   finish(record: AttemptRecord): Promise<FinishOutcome>;
   /** Gives unsent deliveries back, due at `at` (epoch ms): no attempt is used up. */
   release(leases: Lease[], at: number): Promise<void>;
+  /** Whether the lane of `tag` may be given deliveries at birth (its breaker is closed). */
+  setLaneOpen(tag: string, open: boolean): void;
   /** Moves a lane's marker so that nobody looks at it before `at`. */
   holdLane(tag: string, at: number): Promise<void>;
-  /** Makes one attempt due now; `audit` is written in the same commit, if there is one. */
-  redeliver(key: string, now: number, audit: Step): Promise<RedeliverOutcome>;
   endpoints(tags: string[]): Promise<EndpointRow[]>;
   /** Writes up to `limit` pending deliveries of removed endpoints as canceled. Returns how many there were. */
   cancelRemoved(now: number, limit: number): Promise<number>;
-  /** Rebuilds markers that a crash may have lost. Returns when the next lane is due. */
+  /** Rebuilds markers that a crash may have lost. */
   sweep(now: number): Promise<void>;
+  /** Writes what waits, then lets go of the store. */
+  close(): Promise<void>;
+}
+
+export interface Store extends DeliveryStore {
+  /** Stores each group, all or nothing, matches its events and makes their deliveries in the same commit. */
+  accept(group: AcceptGroup): Promise<AcceptOutcome>;
+  /** Makes one attempt due now; `audit` is written in the same commit. */
+  redeliver(key: string, now: number, audit: Step): Promise<RedeliverOutcome>;
 
   /** Builds the control plane's queries in this store's dialect. */
   readonly queries: Queries;
@@ -196,5 +202,4 @@ export interface Store {
   figures(): Promise<StoreFigures>;
   /** Resolves if the store answers. */
   ping(): Promise<void>;
-  close(): Promise<void>;
 }

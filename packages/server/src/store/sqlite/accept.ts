@@ -31,7 +31,7 @@ export class Acceptor {
     this.#insertPending = db.prepare(
       'INSERT INTO pending (id, tag, event_seq, type, available_at, order_key, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
-    // Team, plan, type, project scope, enabled: the whole matching rule, as core/matching.ts words it.
+    // Team, plan, type, project scope, enabled: the whole matching rule.
     this.#match = db.prepare(
       `SELECT e.tag, e.version, e.ordering
          FROM subscriptions s

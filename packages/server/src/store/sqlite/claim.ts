@@ -45,7 +45,10 @@ export class Claimer {
     this.#due = db.prepare(
       'SELECT id, event_seq, type, attempts, created_at, extra FROM pending WHERE tag = ? AND available_at <= ? ORDER BY available_at LIMIT ?',
     );
-    this.#hold = db.prepare(`UPDATE pending SET available_at = ${heldAt} WHERE tag = ? AND id = ?`);
+    // A redelivery of a pending delivery asks for no more than this attempt; those of a finished one are counted.
+    this.#hold = db.prepare(
+      `UPDATE pending SET available_at = ${heldAt}, asked = asked * extra WHERE tag = ? AND id = ?`,
+    );
     this.#body = db.prepare('SELECT body FROM events WHERE seq = ?');
     this.#nextFree = db.prepare(
       `SELECT available_at FROM pending WHERE tag = ? AND available_at < ${orderedOffset} ORDER BY available_at LIMIT 1`,
@@ -62,7 +65,7 @@ export class Claimer {
       `UPDATE pending SET available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}) WHERE tag = ? AND id = ? AND available_at = ${heldAt}`,
     );
     this.#nextTag = db.prepare('SELECT tag FROM pending WHERE tag > ? ORDER BY tag LIMIT 1');
-    this.#firstOfTag = db.prepare('SELECT id FROM pending WHERE tag = ? ORDER BY id LIMIT 1');
+    this.#firstOfTag = db.prepare('SELECT id FROM pending WHERE tag = ? AND extra = 0 ORDER BY id LIMIT 1');
     this.#heldRows = db.prepare('SELECT id FROM pending WHERE tag = ? AND available_at = ?');
     this.#takeBack = db.prepare(
       `UPDATE pending SET available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}) WHERE tag = ? AND id = ?`,
@@ -110,16 +113,16 @@ export class Claimer {
       return;
     }
     const laneNow = now - state.shiftMs;
-    const count = Math.min(wanted, this.#lanes.room(tag));
-    let taken = 0;
-    // Zero when it has no room: the lane stays marked, and is looked at again when there is some.
-    const rows = count > 0 ? (this.#due.all(tag, laneNow, count) as unknown as Row[]) : [];
+    let left = wanted;
+    // Without room nothing is taken: the lane stays marked, and is looked at again when there is some.
+    const rows = this.#lanes.hasRoom(tag) ? (this.#due.all(tag, laneNow, wanted) as unknown as Row[]) : [];
     for (const row of rows) {
+      if (!this.#lanes.hasRoom(tag)) break;
       this.#take(row, tag, state.version, result.claimed);
-      taken += 1;
+      left -= 1;
     }
     let next = (this.#nextFree.get(tag) as { available_at: number } | undefined)?.available_at ?? null;
-    const heads = this.#claimHeads(tag, state.version, laneNow, count - taken, result.claimed);
+    const heads = this.#claimHeads(tag, state.version, laneNow, left, result.claimed);
     if (heads !== null && (next === null || heads < next)) next = heads;
     const more = next !== null && next <= laneNow;
     this.#lanes.setBehind(tag, more);
@@ -128,9 +131,9 @@ export class Claimer {
   }
 
   /** Takes the due heads of an ordered lane; answers when the next head not taken is due (lane time), or null. */
-  #claimHeads(tag: string, version: number, laneNow: number, room: number, into: Claimed[]): number | null {
+  #claimHeads(tag: string, version: number, laneNow: number, wanted: number, into: Claimed[]): number | null {
     let next: number | null = null;
-    let left = room;
+    let left = wanted;
     let after: string | null = null;
     for (let i = 0; i < orderedKeys; i++) {
       const head = (after === null ? this.#firstHead.get(tag) : this.#head.get(tag, after)) as
@@ -140,7 +143,7 @@ export class Claimer {
       after = head.order_key;
       if (head.available_at === heldAt) continue;
       const at = head.available_at - orderedOffset;
-      if (at <= laneNow && left > 0) {
+      if (at <= laneNow && left > 0 && this.#lanes.hasRoom(tag)) {
         this.#take(head, tag, version, into);
         left -= 1;
       } else if (next === null || at < next) next = at;
@@ -167,7 +170,7 @@ export class Claimer {
   /** Gives a held delivery back, due at `at` (real time). */
   release({ key, tag, bytes }: Lease, at: number): void {
     const state = this.#lanes.state(tag);
-    const { changes } = this.#free.run(at - (state?.shiftMs ?? 0), tag, key);
+    const { changes } = this.#free.run(this.#lanes.laneTime(tag, at, at), tag, key);
     if (changes === 0) return;
     this.#lanes.letGo(tag, bytes);
     if (state?.removed === true) this.#lanes.noteRemoved(tag);
@@ -205,8 +208,8 @@ export class Claimer {
       const row = this.#nextTag.get(tag) as { tag: string } | undefined;
       if (row === undefined) return oldest;
       tag = row.tag;
-      const first = this.#firstOfTag.get(tag) as { id: string };
-      if (oldest === null || first.id < oldest) oldest = first.id;
+      const first = this.#firstOfTag.get(tag) as { id: string } | undefined;
+      if (first !== undefined && (oldest === null || first.id < oldest)) oldest = first.id;
     }
   }
 
@@ -219,7 +222,7 @@ export class Claimer {
       tag = row.tag;
       const state = this.#lanes.state(tag);
       if (takeOver) {
-        const laneNow = now - (state?.shiftMs ?? 0);
+        const laneNow = this.#lanes.laneTime(tag, now, now);
         for (const held of this.#heldRows.all(tag, heldAt) as { id: string }[])
           this.#takeBack.run(laneNow, tag, held.id);
       }

@@ -1,6 +1,6 @@
-// The Store on SQLite, as the HTTP thread sees it: calls made while a commit is under way share the next one. At
-// most one turn is with the writer thread at a time; what waits behind it is the group of the next commit.
-import { Worker } from 'node:worker_threads';
+// The Store on SQLite: the whole of it for the thread that opened it, and the delivering half for another thread that
+// is given a port. Both talk to the one writer thread, whose commits they share.
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import {
   type CompiledQuery,
   DummyDriver,
@@ -19,6 +19,7 @@ import type {
   ChangeOutcome,
   ClaimRequest,
   ClaimResult,
+  DeliveryStore,
   EndpointRow,
   FinishOutcome,
   Lease,
@@ -28,34 +29,58 @@ import type {
   StoreFigures,
 } from '../store.ts';
 import type { Question, Reply } from './reader.ts';
-import * as wire from './wire.ts';
+import { Turns } from './turns.ts';
 
-/** How many events and attempts one commit carries at the most: a few milliseconds of the writer's time. */
-const eventsPerTurn = 1_000;
-const attemptsPerTurn = 1_000;
-const earlyFlight = Number(process.env['EARLY'] ?? 16);
+class SqliteDeliveries implements DeliveryStore {
+  protected readonly turns: Turns;
 
-interface Waiting<Item, Result> {
-  item: Item;
-  resolve(result: Result): void;
+  constructor(turns: Turns) {
+    this.turns = turns;
+  }
+
+  finish(record: AttemptRecord): Promise<FinishOutcome> {
+    return this.turns.finish(record);
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    return (await this.turns.operate({ kind: 'claim', request }, 'claim')).result;
+  }
+
+  async release(leases: Lease[], at: number): Promise<void> {
+    await this.turns.operate({ kind: 'release', leases, at }, 'done');
+  }
+
+  setLaneOpen(tag: string, open: boolean): void {
+    this.turns.operate({ kind: 'open', tag, open }, 'done').catch(ignoreLostHint);
+  }
+
+  async holdLane(tag: string, at: number): Promise<void> {
+    await this.turns.operate({ kind: 'hold', tag, at }, 'done');
+  }
+
+  async endpoints(tags: string[]): Promise<EndpointRow[]> {
+    return (await this.turns.operate({ kind: 'endpoints', tags }, 'endpoints')).rows;
+  }
+
+  async cancelRemoved(now: number, limit: number): Promise<number> {
+    return (await this.turns.operate({ kind: 'cancel', now, limit }, 'cancel')).count;
+  }
+
+  async sweep(now: number): Promise<void> {
+    await this.turns.operate({ kind: 'sweep', now }, 'done');
+  }
+
+  close(): Promise<void> {
+    return this.turns.close();
+  }
+}
+
+interface Asked {
+  resolve(rows: unknown[]): void;
   reject(error: Error): void;
 }
 
-type WaitingAccept = Waiting<AcceptGroup, AcceptOutcome>;
-type WaitingFinish = Waiting<AttemptRecord, FinishOutcome>;
-type WaitingOperation = Waiting<wire.Operation, wire.OperationResult>;
-
-interface Batch {
-  accepts: WaitingAccept[];
-  finishes: WaitingFinish[];
-  operations: WaitingOperation[];
-}
-
-const endpointColumns = `tag, id, kind, team_id AS "teamId", version, url, secret_sealed AS "secretSealed",
-  old_secret_sealed AS "oldSecretSealed", old_secret_until AS "oldSecretUntil", enabled, removed_at AS "removedAt",
-  max_concurrency AS "maxConcurrency", rate_per_second AS "ratePerSecond", ordering`;
-
-class SqliteStore implements Store {
+class SqliteStore extends SqliteDeliveries implements Store {
   readonly queries = new Kysely<Tables>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
@@ -66,250 +91,76 @@ class SqliteStore implements Store {
   });
   readonly #writer: Worker;
   readonly #reader: Worker;
-  #accepts: WaitingAccept[] = [];
-  #finishes: WaitingFinish[] = [];
-  #operations: WaitingOperation[] = [];
-  /** Parts of a turn that broke, each tried alone before anything else. */
-  #retries: Batch[] = [];
-  #flying: Batch | null = null;
-  #scheduled = false;
-  #gone: Error | null = null;
-  readonly #questions = new Map<number, Waiting<null, unknown[]>>();
-  #question = 0;
-  readonly #closed: Promise<void>;
+  readonly #asked = new Map<number, Asked>();
+  #questions = 0;
 
   constructor(writer: Worker, reader: Worker) {
+    const turns = new Turns(writer, 'exit');
+    super(turns);
     this.#writer = writer;
     this.#reader = reader;
-    let closed = () => {};
-    this.#closed = new Promise((resolve) => {
-      closed = resolve;
-    });
-    writer.on('message', (message: wire.Answer | 'closed') => {
-      if (message !== 'closed') this.#land(message);
-    });
-    writer.on('error', (error) => this.#lose(error));
-    writer.on('exit', () => {
-      this.#lose(new StoreUnavailable('The store was closed.'));
-      closed();
-    });
     reader.on('message', (reply: Reply) => this.#hear(reply));
-    reader.on('error', (error) => this.#lose(error));
+    reader.on('error', (error) => turns.lose(error));
+    turns.closed.then(
+      () => this.#forsake(),
+      () => this.#forsake(),
+    );
   }
 
-  accept(item: AcceptGroup): Promise<AcceptOutcome> {
-    return new Promise((resolve, reject) => {
-      this.#accepts.push({ item, resolve, reject });
-      this.#schedule();
-    });
-  }
-
-  finish(item: AttemptRecord): Promise<FinishOutcome> {
-    return new Promise((resolve, reject) => {
-      this.#finishes.push({ item, resolve, reject });
-      this.#schedule();
-    });
-  }
-
-  #operate(item: wire.Operation): Promise<wire.OperationResult> {
-    return new Promise((resolve, reject) => {
-      this.#operations.push({ item, resolve, reject });
-      this.#schedule();
-    });
-  }
-
-  setLaneOpen(tag: string, open: boolean): void {
-    this.#operate({ kind: 'open', tag, open }).catch(ignoreLostHint);
-  }
-
-  async claim(request: ClaimRequest): Promise<ClaimResult> {
-    const answer = await this.#operate({ kind: 'claim', request });
-    if (answer.kind !== 'claim') throw new Error('The writer answered a claim with something else.');
-    return answer.result;
-  }
-
-  async release(leases: Lease[], at: number): Promise<void> {
-    await this.#operate({ kind: 'release', leases, at });
-  }
-
-  async holdLane(tag: string, at: number): Promise<void> {
-    await this.#operate({ kind: 'hold', tag, at });
+  accept(group: AcceptGroup): Promise<AcceptOutcome> {
+    return this.turns.accept(group);
   }
 
   async redeliver(key: string, now: number, audit: Step): Promise<RedeliverOutcome> {
-    const answer = await this.#operate({ kind: 'redeliver', key, now, audit: plainStep(audit) });
-    if (answer.kind !== 'redeliver') throw new Error('The writer answered a redelivery with something else.');
-    return answer.outcome;
+    const operation = { kind: 'redeliver', key, now, audit: plainStep(audit) } as const;
+    return (await this.turns.operate(operation, 'redeliver')).outcome;
   }
 
   async change(change: Change): Promise<ChangeOutcome> {
-    const answer = await this.#operate({
-      kind: 'change',
-      change: { ...change, steps: change.steps.map(plainStep) },
-    });
-    if (answer.kind !== 'change') throw new Error('The writer answered a change with something else.');
-    return answer.outcome;
-  }
-
-  async cancelRemoved(now: number, limit: number): Promise<number> {
-    const answer = await this.#operate({ kind: 'cancel', now, limit });
-    return answer.kind === 'cancel' ? answer.count : 0;
-  }
-
-  async sweep(now: number): Promise<void> {
-    await this.#operate({ kind: 'sweep', now });
+    const plain = { ...change, steps: change.steps.map(plainStep) };
+    return (await this.turns.operate({ kind: 'change', change: plain }, 'change')).outcome;
   }
 
   async figures(): Promise<StoreFigures> {
-    const answer = await this.#operate({ kind: 'figures' });
-    if (answer.kind !== 'figures') throw new Error('The writer answered for figures with something else.');
-    return answer.figures;
+    return (await this.turns.operate({ kind: 'figures' }, 'figures')).figures;
   }
 
   async ping(): Promise<void> {
-    await this.#operate({ kind: 'figures' });
+    await this.turns.operate({ kind: 'ping' }, 'done');
   }
 
-  async endpoints(tags: string[]): Promise<EndpointRow[]> {
-    if (tags.length === 0) return [];
-    const marks = tags.map(() => '?').join(', ');
-    const rows = await this.#ask<
-      Omit<EndpointRow, 'enabled' | 'removed'> & { enabled: number; removedAt: number | null }
-    >(`SELECT ${endpointColumns} FROM endpoints WHERE tag IN (${marks})`, tags);
-    return rows.map(({ enabled, removedAt, ...row }) => ({
-      ...row,
-      enabled: enabled === 1,
-      removed: removedAt !== null,
-    }));
-  }
-
-  read<Row>(query: CompiledQuery<Row>): Promise<Row[]> {
-    return this.#ask<Row>(query.sql, [...query.parameters]);
-  }
-
-  #ask<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
-    if (this.#gone !== null) return Promise.reject(this.#gone);
-    const number = ++this.#question;
+  read<Row>({ sql, parameters }: CompiledQuery<Row>): Promise<Row[]> {
+    if (this.turns.gone !== null) return Promise.reject(this.turns.gone);
+    const number = ++this.#questions;
     return new Promise((resolve, reject) => {
-      this.#questions.set(number, { item: null, resolve: resolve as (rows: unknown[]) => void, reject });
-      this.#reader.postMessage({ number, sql, parameters } satisfies Question);
+      this.#asked.set(number, { resolve: resolve as (rows: unknown[]) => void, reject });
+      this.#reader.postMessage({ number, sql, parameters: [...parameters] } satisfies Question);
     });
   }
 
   #hear(reply: Reply): void {
-    const waiting = this.#questions.get(reply.number);
-    this.#questions.delete(reply.number);
-    if ('rows' in reply) waiting?.resolve(reply.rows);
-    else waiting?.reject(new StoreUnavailable(`The store could not read: ${reply.message}.`));
+    const asked = this.#asked.get(reply.number);
+    this.#asked.delete(reply.number);
+    if ('rows' in reply) asked?.resolve(reply.rows);
+    else asked?.reject(new StoreUnavailable(`The store could not read: ${reply.message}.`));
   }
 
-  #schedule(): void {
-    if (this.#flying !== null) return;
-    if (this.#accepts.length >= earlyFlight) {
-      this.#fly();
-      return;
-    }
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#fly();
-    });
+  #forsake(): void {
+    for (const { reject } of this.#asked.values())
+      reject(this.turns.gone ?? new StoreUnavailable('The store was closed.'));
+    this.#asked.clear();
   }
 
-  /** Sends what waits as one turn. */
-  #fly(): void {
-    if (this.#flying !== null) return;
-    if (this.#gone !== null) {
-      const gone = this.#gone;
-      for (const batch of [this.#take(), ...this.#retries.splice(0)]) rejectAll(batch, gone);
-      return;
-    }
-    const batch = this.#retries.shift() ?? this.#take();
-    if (batch.accepts.length + batch.finishes.length + batch.operations.length === 0) return;
-    this.#flying = batch;
-    const events = wire.encodeEvents(batch.accepts.map(({ item }) => item));
-    const attempts = wire.encodeAttempts(batch.finishes.map(({ item }) => item));
-    const turn: wire.Turn = {
-      groups: events.groups,
-      events: events.events,
-      eventBodies: events.bodies,
-      finishes: attempts.finishes,
-      finishBodies: attempts.bodies,
-      operations: batch.operations.map(({ item }) => item),
-    };
-    this.#writer.postMessage(turn, [events.bodies.buffer, attempts.bodies.buffer]);
+  /** A port for another thread, with which `attachDeliveryStore` makes it a store of its own. */
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#writer.postMessage({ connect: port1 }, [port1]);
+    return port2;
   }
 
-  #take(): Batch {
-    let count = 0;
-    let events = 0;
-    while (count < this.#accepts.length && events < eventsPerTurn) {
-      events += this.#accepts[count]?.item.events.length ?? 0;
-      count += 1;
-    }
-    const accepts = this.#accepts.length === count ? this.#accepts : this.#accepts.splice(0, count);
-    if (accepts === this.#accepts) this.#accepts = [];
-    const all = this.#finishes.length <= attemptsPerTurn;
-    const finishes = all ? this.#finishes : this.#finishes.splice(0, attemptsPerTurn);
-    if (all) this.#finishes = [];
-    const operations = this.#operations;
-    this.#operations = [];
-    return { accepts, finishes, operations };
-  }
-
-  #land(answer: wire.Answer): void {
-    const batch = this.#flying;
-    this.#flying = null;
-    if (batch === null) return;
-    if (answer.kind === 'failed') this.#afterFailure(batch, answer.message);
-    else {
-      const accepted = wire.decodeAccepts(answer.accepts);
-      // Births are handed over in this order; who waits for an accept hears of it before its first attempt starts.
-      for (let i = 0; i < batch.accepts.length; i++) batch.accepts[i]?.resolve(accepted[i] as AcceptOutcome);
-      for (let i = 0; i < batch.finishes.length; i++) {
-        batch.finishes[i]?.resolve(wire.decodeFinish(answer.finishes[i] as number));
-      }
-      for (let i = 0; i < batch.operations.length; i++) {
-        batch.operations[i]?.resolve(answer.operations[i] as wire.OperationResult);
-      }
-    }
-    if (this.#waitingCount() > 0) this.#schedule();
-  }
-
-  /** A broken turn committed nothing. Its parts go again one by one; a part that breaks alone is refused. */
-  #afterFailure(batch: Batch, message: string): void {
-    const parts: Batch[] = [
-      ...batch.accepts.map((accept) => ({ accepts: [accept], finishes: [], operations: [] })),
-      ...batch.finishes.map((finish) => ({ accepts: [], finishes: [finish], operations: [] })),
-      ...batch.operations.map((operation) => ({ accepts: [], finishes: [], operations: [operation] })),
-    ];
-    if (parts.length === 1) rejectAll(batch, new StoreUnavailable(`The store could not write: ${message}.`));
-    else this.#retries.push(...parts);
-  }
-
-  #waitingCount(): number {
-    return this.#accepts.length + this.#finishes.length + this.#operations.length + this.#retries.length;
-  }
-
-  #lose(error: Error): void {
-    if (this.#gone !== null) return;
-    this.#gone = error instanceof StoreUnavailable ? error : new StoreUnavailable(error.message);
-    for (const waiting of this.#questions.values()) waiting.reject(this.#gone);
-    this.#questions.clear();
-    if (this.#flying !== null) rejectAll(this.#flying, this.#gone);
-    this.#flying = null;
-    this.#schedule();
-  }
-
-  /** Writes what waits, then closes the file. */
-  async close(): Promise<void> {
-    while (this.#gone === null && (this.#flying !== null || this.#waitingCount() > 0)) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+  override async close(): Promise<void> {
+    await super.close();
     this.#reader.postMessage('close');
-    this.#writer.postMessage('close');
-    await this.#closed;
   }
 }
 
@@ -319,10 +170,6 @@ function plainStep(step: Step): Step {
     ...step,
     query: { sql: step.query.sql, parameters: step.query.parameters } as CompiledQuery<unknown>,
   };
-}
-
-function rejectAll(batch: Batch, error: Error): void {
-  for (const { reject } of [...batch.accepts, ...batch.finishes, ...batch.operations]) reject(error);
 }
 
 /** A lane's state is a hint to the store; when it is lost the store itself is gone, which its callers hear. */
@@ -347,13 +194,20 @@ export interface SqliteOptions {
   delivers: boolean;
 }
 
+/** The whole store, which can also connect another thread of this process. */
+export type OpenedStore = Store & { connect(): MessagePort };
+
 /**
  * Opens (and migrates) the SQLite file and takes it for this process.
  * @throws StoreError with a sentence for the operator
  */
-export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
-  const { path } = options;
+export async function openSqliteStore(options: SqliteOptions): Promise<OpenedStore> {
   const writer = await startWorker('./writer.ts', options);
-  const reader = new Worker(new URL('./reader.ts', import.meta.url), { workerData: { path } });
+  const reader = new Worker(new URL('./reader.ts', import.meta.url), { workerData: { path: options.path } });
   return new SqliteStore(writer, reader);
+}
+
+/** The delivering half of the store, in a thread that was given a port by `connect`. */
+export function attachDeliveryStore(port: MessagePort): DeliveryStore {
+  return new SqliteDeliveries(new Turns(port, 'close'));
 }

@@ -81,7 +81,7 @@ export class Finisher {
     this.#writeDelivery(record, row, next.kind, finishedAt);
     this.#writeAttempt(record);
     let dueAt: number | null = null;
-    if (next.kind === 'failed' && row.asked > 0) {
+    if (next.kind === 'failed' && row.asked > 0 && this.#lanes.state(record.tag)?.removed === false) {
       // Somebody asked for an attempt while the last one was on its way: it still gets one.
       this.#insertExtra.run(
         record.key,
@@ -89,7 +89,7 @@ export class Finisher {
         row.event_seq,
         row.type,
         record.number,
-        this.#laneTime(record.tag, finishedAt),
+        this.#lanes.laneTime(record.tag, finishedAt, finishedAt),
         1,
         row.created_at,
       );
@@ -117,9 +117,10 @@ export class Finisher {
     const dueAt = row.asked > 0 ? finishedAt : at;
     this.#postpone.run(
       record.number,
-      this.#laneTime(record.tag, dueAt),
+      this.#lanes.laneTime(record.tag, dueAt, finishedAt),
       record.status,
       record.cause,
+      record.tag,
       record.key,
     );
     this.#lanes.mark(record.tag, dueAt);
@@ -143,17 +144,14 @@ export class Finisher {
     );
     this.#writeAttempt(record);
     if (row.asked > 1 && this.#lanes.state(record.tag)?.removed === false) {
-      this.#againExtra.run(record.number, this.#laneTime(record.tag, finishedAt), record.tag, record.key);
+      const laneNow = this.#lanes.laneTime(record.tag, finishedAt, finishedAt);
+      this.#againExtra.run(record.number, laneNow, record.tag, record.key);
       this.#lanes.mark(record.tag, finishedAt);
       return { kind: 'written', dueAt: finishedAt };
     }
     this.#takeHeld.get(record.tag, record.key);
     this.#lanes.countPending(-1);
     return nothingDue;
-  }
-
-  #laneTime(tag: string, at: number): number {
-    return at - (this.#lanes.state(tag)?.shiftMs ?? 0);
   }
 
   #writeDelivery(record: AttemptRecord, row: Held, state: string, finishedAt: number): void {
@@ -193,6 +191,11 @@ export class Finisher {
   cancelRemoved(now: number, limit: number): number {
     let done = 0;
     for (const tag of this.#lanes.removed) {
+      // The change that removed it may have been rolled back with its commit.
+      if (this.#lanes.state(tag)?.removed !== true) {
+        this.#lanes.removed.delete(tag);
+        continue;
+      }
       const rows = this.#removedRows.all(tag, limit - done) as unknown as (Held & {
         id: string;
         attempts: number;

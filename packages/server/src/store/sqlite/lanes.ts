@@ -10,6 +10,11 @@ export const orderedOffset = 4_000_000_000_000_000;
 const heldPerLane = 256;
 const heldInAll = 10_000;
 const heldBytes = 64 * 1024 * 1024;
+/**
+ * And no lane holds more than one part in so many of the room that is left (Choudhury and Hahne 1998): however many
+ * endpoints hang, there is room for the deliveries of the next one.
+ */
+const partsOfRest = 8;
 
 /** An endpoint as matching and claiming see it. */
 export interface EndpointState {
@@ -18,6 +23,8 @@ export interface EndpointState {
   removed: boolean;
   ordering: 'none' | 'project' | 'all';
   shiftMs: number;
+  /** Since when the lane's time stands still; null while its endpoint is enabled. */
+  disabledAt: number | null;
 }
 
 /** One endpoint that an event matches. */
@@ -35,7 +42,7 @@ export class Lanes {
   readonly #putMarker;
   readonly #dropMarker;
   readonly #forceMarker;
-  readonly #held = new Map<string, number>();
+  readonly #held = new Map<string, { count: number; bytes: number }>();
   readonly #closed = new Set<string>();
   /** Lanes with due work in the file: deliveries born meanwhile queue behind it. */
   readonly #behind = new Set<string>();
@@ -53,7 +60,7 @@ export class Lanes {
   constructor(db: DatabaseSync, delivers: boolean) {
     this.#delivers = delivers;
     this.#selectState = db.prepare(
-      'SELECT version, enabled, removed_at, ordering, shift_ms FROM endpoints WHERE tag = ?',
+      'SELECT version, enabled, removed_at, ordering, shift_ms, disabled_at FROM endpoints WHERE tag = ?',
     );
     this.#putMarker = db.prepare(
       'INSERT INTO lanes (tag, due_at) VALUES (?, ?) ON CONFLICT (tag) DO UPDATE SET due_at = min(due_at, excluded.due_at)',
@@ -69,7 +76,14 @@ export class Lanes {
     const known = this.#states.get(tag);
     if (known !== undefined) return known;
     const row = this.#selectState.get(tag) as
-      | { version: number; enabled: number; removed_at: number | null; ordering: string; shift_ms: number }
+      | {
+          version: number;
+          enabled: number;
+          removed_at: number | null;
+          ordering: string;
+          shift_ms: number;
+          disabled_at: number | null;
+        }
       | undefined;
     const state =
       row === undefined
@@ -80,10 +94,19 @@ export class Lanes {
             removed: row.removed_at !== null,
             ordering: row.ordering as EndpointState['ordering'],
             shiftMs: row.shift_ms,
+            disabledAt: row.enabled === 1 ? null : row.disabled_at,
           };
     if (this.#states.size > 20_000) this.#states.clear();
     this.#states.set(tag, state);
     return state;
+  }
+
+  /** What the real time `at` is in the lane's own time, `now` being the real time of this moment. */
+  laneTime(tag: string, at: number, now: number): number {
+    const state = this.state(tag);
+    if (state === null) return at;
+    const stoodMs = state.disabledAt === null ? 0 : Math.max(0, now - state.disabledAt);
+    return at - state.shiftMs - stoodMs;
   }
 
   /** Forgets what was read of endpoints: called inside every change of the control plane. */
@@ -105,18 +128,22 @@ export class Lanes {
     return (
       match.ordering === 'none' &&
       this.#delivers &&
-      this.heldTotal < heldInAll &&
-      this.#bytesTotal < heldBytes &&
-      (this.#held.get(match.tag) ?? 0) < heldPerLane &&
       !this.#behind.has(match.tag) &&
-      !this.#closed.has(match.tag)
+      !this.#closed.has(match.tag) &&
+      this.hasRoom(match.tag)
     );
   }
 
-  /** How many more deliveries of a lane may be held. */
-  room(tag: string): number {
-    if (this.#bytesTotal >= heldBytes) return 0;
-    return Math.max(0, Math.min(heldInAll - this.heldTotal, heldPerLane - (this.#held.get(tag) ?? 0)));
+  /** Whether one more delivery of a lane may be held. */
+  hasRoom(tag: string): boolean {
+    const held = this.#held.get(tag);
+    const count = held === undefined ? 0 : held.count;
+    const bytes = held === undefined ? 0 : held.bytes;
+    return (
+      count < heldPerLane &&
+      count * partsOfRest < heldInAll - this.heldTotal &&
+      bytes * partsOfRest < heldBytes - this.#bytesTotal
+    );
   }
 
   /** @param bytes the length of the event's body */
@@ -132,10 +159,14 @@ export class Lanes {
 
   #addHeld(tag: string, by: 1 | -1, bytes: number): void {
     this.#bytesTotal += bytes;
-    const held = (this.#held.get(tag) ?? 0) + by;
     this.heldTotal += by;
-    if (held === 0) this.#held.delete(tag);
-    else this.#held.set(tag, held);
+    const held = this.#held.get(tag);
+    if (held === undefined) this.#held.set(tag, { count: by, bytes });
+    else if (held.count + by === 0) this.#held.delete(tag);
+    else {
+      held.count += by;
+      held.bytes += bytes;
+    }
   }
 
   /** Counts rows that appear in `pending` (+1) or leave it (-1). */

@@ -9,6 +9,7 @@ import type {
   ChangeOutcome,
   ClaimRequest,
   ClaimResult,
+  EndpointRow,
   FinishOutcome,
   Lease,
   NewEvent,
@@ -30,18 +31,20 @@ export type Operation =
   | { kind: 'change'; change: Change }
   | { kind: 'cancel'; now: number; limit: number }
   | { kind: 'sweep'; now: number }
-  | { kind: 'figures' };
+  | { kind: 'figures' }
+  | { kind: 'endpoints'; tags: string[] }
+  | { kind: 'ping' };
 
 export type OperationResult =
   | { kind: 'claim'; result: ClaimResult }
   | { kind: 'redeliver'; outcome: RedeliverOutcome }
   | { kind: 'change'; outcome: ChangeOutcome }
   | { kind: 'cancel'; count: number }
+  | { kind: 'endpoints'; rows: EndpointRow[] }
   | { kind: 'figures'; figures: StoreFigures }
-  | { kind: 'done' }
-  | { kind: 'failed'; message: string };
+  | { kind: 'done' };
 
-/** One transaction's worth of work. Finishes come first, then accepts, then the rest in order. */
+/** One client's share of a transaction. Finishes come first, then accepts, then the rest in order. */
 export interface Turn {
   finishes: Cell[];
   finishBodies: Uint8Array;

@@ -1,12 +1,13 @@
 // The writer thread: the only one that writes the file. Each message is a turn, done in one transaction and
 // answered after its commit; when a turn breaks, its parts are tried one by one, so that nobody fails for another.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type {
   AcceptOutcome,
   Birth,
   Change,
   ChangeOutcome,
+  EndpointRow,
   RedeliverOutcome,
   Step,
   StoreFigures,
@@ -18,6 +19,10 @@ import { Finisher } from './finish.ts';
 import { Lanes } from './lanes.ts';
 import { openWriter } from './open.ts';
 import * as wire from './wire.ts';
+
+const endpointColumns = `tag, id, kind, team_id AS "teamId", version, url, secret_sealed AS "secretSealed",
+  old_secret_sealed AS "oldSecretSealed", old_secret_until AS "oldSecretUntil", enabled, removed_at AS "removedAt",
+  max_concurrency AS "maxConcurrency", rate_per_second AS "ratePerSecond", ordering`;
 
 class Refused extends Error {
   readonly step: number;
@@ -36,6 +41,7 @@ class Writer {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #waiting: StatementSync;
+  readonly #selectEndpoint: StatementSync;
   readonly #prepared = new Map<string, StatementSync>();
   #commits = 0;
   #commitRows = 0;
@@ -48,28 +54,33 @@ class Writer {
     this.#finisher = new Finisher(this.#db, this.#lanes);
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#commit = this.#db.prepare('COMMIT');
+    this.#selectEndpoint = this.#db.prepare(`SELECT ${endpointColumns} FROM endpoints WHERE tag = ?`);
     this.#waiting = this.#db.prepare('SELECT count(*) AS count FROM lanes');
     const counted = this.#db.prepare('SELECT count(*) AS count FROM pending').get() as { count: number };
     this.#lanes.pendingTotal = counted.count;
     this.#inTransaction(() => this.#claimer.sweep(now, true));
   }
 
-  run(turn: wire.Turn): wire.Answer {
+  /** Turns of several clients share a transaction; when it breaks, each is tried in one of its own. */
+  run(turns: wire.Turn[]): wire.Answer[] {
     try {
-      return this.#inTransaction(() => {
-        const finishes = wire
-          .decodeAttempts(turn)
-          .map((record) => wire.encodeFinish(this.#finisher.finish(record)));
-        const accepts: AcceptOutcome[] = wire
-          .decodeEvents(turn)
-          .map((events) => this.#acceptor.acceptGroup(events));
-        const operations = turn.operations.map((operation) => this.#operate(operation));
-        this.#commitRows += finishes.length + accepts.length;
-        return { kind: 'committed', finishes, accepts: wire.encodeAccepts(accepts), operations };
-      });
+      return this.#inTransaction(() => turns.map((turn) => this.#runTurn(turn)));
     } catch (error) {
-      return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+      if (turns.length > 1) return turns.flatMap((turn) => this.run([turn]));
+      return [{ kind: 'failed', message: error instanceof Error ? error.message : String(error) }];
     }
+  }
+
+  #runTurn(turn: wire.Turn): wire.Answer {
+    const finishes = wire
+      .decodeAttempts(turn)
+      .map((record) => wire.encodeFinish(this.#finisher.finish(record)));
+    const accepts: AcceptOutcome[] = wire
+      .decodeEvents(turn)
+      .map((events) => this.#acceptor.acceptGroup(events));
+    const operations = turn.operations.map((operation) => this.#operate(operation));
+    this.#commitRows += finishes.length + accepts.length;
+    return { kind: 'committed', finishes, accepts: wire.encodeAccepts(accepts), operations };
   }
 
   #inTransaction<Result>(work: () => Result): Result {
@@ -110,6 +121,10 @@ class Writer {
         return { kind: 'cancel', count: this.#finisher.cancelRemoved(operation.now, operation.limit) };
       case 'sweep':
         this.#claimer.sweep(operation.now, false);
+        return { kind: 'done' };
+      case 'endpoints':
+        return { kind: 'endpoints', rows: operation.tags.flatMap((tag) => this.#endpoint(tag)) };
+      case 'ping':
         return { kind: 'done' };
       case 'figures':
         return { kind: 'figures', figures: this.#figures() };
@@ -182,6 +197,15 @@ class Writer {
     return rows;
   }
 
+  #endpoint(tag: string): EndpointRow[] {
+    const row = this.#selectEndpoint.get(tag) as
+      | (Omit<EndpointRow, 'enabled' | 'removed'> & { enabled: number; removedAt: number | null })
+      | undefined;
+    if (row === undefined) return [];
+    const { enabled, removedAt, ...rest } = row;
+    return [{ ...rest, enabled: enabled === 1, removed: removedAt !== null }];
+  }
+
   #figures(): StoreFigures {
     return {
       pending: this.#lanes.pendingTotal,
@@ -218,14 +242,48 @@ if (port === null) throw new Error('writer.ts runs as a worker thread');
 const options = workerData as SqliteOptions;
 const lock = takeOwnership(options.path);
 const writer = new Writer(options);
-port.on('message', (message: wire.Turn | 'close') => {
-  if (message === 'close') {
-    writer.close();
-    lock.close();
-    port.postMessage('closed');
-    port.close();
-    return;
+type Message = wire.Turn | 'close' | { connect: MessagePort };
+
+const clients = new Set<MessagePort>([port]);
+
+function closeFile(): void {
+  writer.close();
+  lock.close();
+  for (const client of clients) client.close();
+}
+
+/** A message of one client, and the turns that others have sent meanwhile: one transaction for all of them. */
+function receive(from: MessagePort, message: Message): void {
+  const turns: [MessagePort, wire.Turn][] = [];
+  let closing = false;
+  const sort = (client: MessagePort, received: Message) => {
+    if (received === 'close') {
+      if (client === port) closing = true;
+      else {
+        clients.delete(client);
+        client.close();
+      }
+    } else if ('connect' in received) serve(received.connect);
+    else turns.push([client, received]);
+  };
+  sort(from, message);
+  for (const client of clients) {
+    if (client === from) continue;
+    const next = receiveMessageOnPort(client) as { message: Message } | undefined;
+    if (next !== undefined) sort(client, next.message);
   }
-  port.postMessage(writer.run(message));
-});
+  if (turns.length > 0) {
+    const answers = writer.run(turns.map(([, turn]) => turn));
+    turns.forEach(([client], index) => client.postMessage(answers[index]));
+  }
+  if (closing) closeFile();
+}
+
+function serve(client: MessagePort): void {
+  clients.add(client);
+  client.on('message', (message: Message) => receive(client, message));
+  client.once('close', () => clients.delete(client));
+}
+
+serve(port);
 port.postMessage('ready');

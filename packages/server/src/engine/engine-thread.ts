@@ -1,0 +1,117 @@
+// The engine's own thread: puts the dispatcher, the sender and the keeper together and obeys engine.ts.
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock as clock } from '../clock.ts';
+import { attachDeliveryStore } from '../store/open.ts';
+import { createLog, logAttempt, startAttemptSpan } from '../telemetry.ts';
+import { Vault } from '../vault.ts';
+import { type BirthMessage, readBirths } from './births.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { EndpointBook } from './endpoints.ts';
+import type { EngineData, EngineMessage, EngineReply } from './engine.ts';
+import { type OwnAddress, parseNetworks } from './guard.ts';
+import { createKeeper } from './keeper.ts';
+import { createResolver } from './resolver.ts';
+import { Tally } from './tally.ts';
+import { createUndiciSender } from './undici-sender.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('engine-thread.ts runs as a worker thread');
+const { settings, secretKeys, userAgent, storePort } = workerData as EngineData;
+const answer = (reply: EngineReply) => port.postMessage(reply);
+
+const log = createLog(settings.logLevel);
+const tally = new Tally();
+const store = attachDeliveryStore(storePort);
+const vault = new Vault(secretKeys.map((key) => Buffer.from(key)));
+const own: OwnAddress = { host: settings.host, port: settings.port };
+const resolver = createResolver({
+  clock,
+  ...(settings.dnsServers.length > 0 && { servers: settings.dnsServers }),
+});
+const sender = createUndiciSender({ clock, resolver, allowed: parseNetworks(settings.allowedNetworks), own });
+
+const onFault = (error: unknown, doing: string) => {
+  tally.countFault(doing);
+  log.logger.error({ err: error, doing }, 'fault');
+};
+const dispatcher = new Dispatcher({
+  store,
+  sender,
+  clock,
+  endpoints: new EndpointBook(store, clock, (sealed, place) => vault.open(sealed, place)),
+  settings: {
+    scheduleMs: settings.retryScheduleMs,
+    timeoutMs: settings.timeoutMs,
+    signatureHeader: settings.signatureHeader,
+    userAgent,
+    laneConcurrency: settings.laneConcurrency,
+    maxSockets: settings.maxSockets,
+    breakerFailures: settings.breakerFailures,
+  },
+  startSpan: startAttemptSpan,
+  onAttempt(news) {
+    const now = clock.now();
+    tally.countAttempt(news, now);
+    logAttempt(log, news, now);
+  },
+  onFault,
+});
+const keeper = createKeeper(store, clock, onFault);
+
+const early: BirthMessage[] = [];
+let started = false;
+
+function bear(message: BirthMessage): void {
+  for (const task of readBirths(message)) dispatcher.take(task);
+}
+
+function start(at: OwnAddress): void {
+  Object.assign(own, at);
+  started = true;
+  for (const message of early.splice(0)) bear(message);
+  if (settings.roles.deliver) dispatcher.start();
+  keeper.start();
+}
+
+async function stop(timeoutMs: number): Promise<void> {
+  await dispatcher.stop(timeoutMs);
+  await keeper.stop();
+  await sender.close();
+  resolver.close();
+  await store.close();
+  log.flush();
+  answer({ kind: 'stopped' });
+  port?.close();
+}
+
+port.on('message', (message: EngineMessage | BirthMessage) => {
+  switch (message.kind) {
+    case 'births':
+      if (started) bear(message);
+      else early.push(message);
+      return;
+    case 'behind':
+      dispatcher.noteBehind(message.tag);
+      return;
+    case 'change':
+      dispatcher.noteChange(message.tag);
+      return;
+    case 'start':
+      start(message.own);
+      return;
+    case 'figures': {
+      const { attempts, faults, duration, latency } = tally;
+      answer({ kind: 'figures', figures: { ...dispatcher.figures, attempts, faults, duration, latency } });
+      return;
+    }
+    case 'stop':
+      // A store that is away must not keep the process: what was not given back is taken up at the next start.
+      void stop(message.timeoutMs).catch((error: unknown) => {
+        onFault(error, 'stopping');
+        log.flush();
+        answer({ kind: 'stopped' });
+        port?.close();
+      });
+      return;
+  }
+});

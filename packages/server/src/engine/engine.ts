@@ -1,0 +1,80 @@
+// The engine as the thread that serves HTTP sees it: births and changes go in, figures come out. What it does with
+// them happens in engine-thread.ts, so that neither requests nor deliveries wait for the other's processor time.
+import type { MessagePort } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
+import type { Settings } from '../config.ts';
+import { BirthSender } from './births.ts';
+import type { OwnAddress } from './guard.ts';
+import type { Births } from './publish.ts';
+import type { EngineFigures } from './tally.ts';
+
+/** What the engine's thread is started with. */
+export interface EngineData {
+  settings: Settings;
+  /** Keys that open secrets, as `Vault` takes them. */
+  secretKeys: Uint8Array[];
+  userAgent: string;
+  storePort: MessagePort;
+}
+
+export type EngineMessage =
+  | ReturnType<typeof startMessage>
+  | { kind: 'behind'; tag: string }
+  | { kind: 'change'; tag: string }
+  | { kind: 'figures' }
+  | { kind: 'stop'; timeoutMs: number };
+
+const startMessage = (own: OwnAddress) => ({ kind: 'start' as const, own });
+
+export type EngineReply = { kind: 'figures'; figures: EngineFigures } | { kind: 'stopped' };
+
+export interface Engine extends Births {
+  /** Begins to send. What was born before waits. */
+  start(own: OwnAddress): void;
+  figures(): Promise<EngineFigures>;
+  /** Starts nothing more, waits for what is under way at most `timeoutMs`, gives the rest back. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/**
+ * Starts the engine's thread.
+ * @param onCrash called when the thread ends by itself: the process can't go on
+ */
+export function startEngine(data: EngineData, onCrash: (error: Error) => void): Engine {
+  const worker = new Worker(new URL('./engine-thread.ts', import.meta.url), {
+    workerData: data,
+    transferList: [data.storePort],
+  });
+  const births = new BirthSender((message, transfer) => worker.postMessage(message, transfer));
+  const post = (message: EngineMessage) => worker.postMessage(message);
+  let asked: ((figures: EngineFigures) => void)[] = [];
+  let stopped: (() => void) | null = null;
+  worker.on('message', (reply: EngineReply) => {
+    if (reply.kind === 'stopped') {
+      stopped?.();
+      return;
+    }
+    for (const resolve of asked.splice(0)) resolve(reply.figures);
+  });
+  worker.on('error', onCrash);
+  worker.on('exit', () => {
+    if (stopped === null) onCrash(new Error('The engine’s thread ended.'));
+    asked = [];
+  });
+  return {
+    take: (task) => births.take(task),
+    noteBehind: (tag) => post({ kind: 'behind', tag }),
+    noteChange: (tag) => post({ kind: 'change', tag }),
+    start: (own) => post(startMessage(own)),
+    figures: () =>
+      new Promise((resolve) => {
+        asked.push(resolve);
+        if (asked.length === 1) post({ kind: 'figures' });
+      }),
+    stop: (timeoutMs) =>
+      new Promise((resolve) => {
+        stopped = resolve;
+        post({ kind: 'stop', timeoutMs });
+      }),
+  };
+}

@@ -1,0 +1,201 @@
+// One thread's line to the writer thread: calls made while a turn is under way share the next one. At most one turn
+// of a line is with the writer at a time; what waits behind it is the group of the next commit.
+import type { MessagePort, Worker } from 'node:worker_threads';
+import { StoreUnavailable } from '../errors.ts';
+import type { AcceptGroup, AcceptOutcome, AttemptRecord, FinishOutcome } from '../store.ts';
+import * as wire from './wire.ts';
+
+/** How many events and attempts one turn carries at the most: a few milliseconds of the writer's time. */
+const eventsPerTurn = 1_000;
+const attemptsPerTurn = 1_000;
+/**
+ * An idle writer is given work once this much waits, and else at the end of the event loop's round: it then works
+ * while the rest of the round's requests are read.
+ */
+const enoughForATurn = 8;
+
+interface Waiting<Item, Result> {
+  item: Item;
+  resolve(result: Result): void;
+  reject(error: Error): void;
+}
+
+interface Batch {
+  accepts: Waiting<AcceptGroup, AcceptOutcome>[];
+  finishes: Waiting<AttemptRecord, FinishOutcome>[];
+  operations: Waiting<wire.Operation, wire.OperationResult>[];
+}
+
+const emptyBatch = (): Batch => ({ accepts: [], finishes: [], operations: [] });
+const sizeOf = (batch: Batch): number =>
+  batch.accepts.length + batch.finishes.length + batch.operations.length;
+
+export class Turns {
+  readonly #port: MessagePort | Worker;
+  #waiting = emptyBatch();
+  /** Parts of a turn that broke, each tried alone before anything else. */
+  readonly #parts: Batch[] = [];
+  #flying: Batch | null = null;
+  #scheduled = false;
+  #gone: Error | null = null;
+  #onEmpty: (() => void) | null = null;
+  /** Resolves when the other end is closed. */
+  readonly closed: Promise<void>;
+
+  /** @param closing the event of `port` that says that nothing more will come */
+  constructor(port: MessagePort | Worker, closing: 'exit' | 'close') {
+    this.#port = port;
+    this.closed = new Promise((resolve) => {
+      port.on(closing as 'close', () => {
+        this.lose(new StoreUnavailable('The store was closed.'));
+        resolve();
+      });
+    });
+    port.on('message', (answer: wire.Answer) => this.#land(answer));
+    port.on('error' as 'messageerror', (error: Error) => this.lose(error));
+  }
+
+  /** Why the store is gone for this process, null while it is there. */
+  get gone(): Error | null {
+    return this.#gone;
+  }
+
+  accept(item: AcceptGroup): Promise<AcceptOutcome> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.accepts.push({ item, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  finish(item: AttemptRecord): Promise<FinishOutcome> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.finishes.push({ item, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Has the writer carry out an operation and answer with a result of its kind. */
+  async operate<Kind extends wire.OperationResult['kind']>(
+    item: wire.Operation,
+    kind: Kind,
+  ): Promise<Extract<wire.OperationResult, { kind: Kind }>> {
+    const result = await new Promise<wire.OperationResult>((resolve, reject) => {
+      this.#waiting.operations.push({ item, resolve, reject });
+      this.#schedule();
+    });
+    if (result.kind !== kind) throw new Error(`The writer answered ${item.kind} with ${result.kind}.`);
+    return result as Extract<wire.OperationResult, { kind: Kind }>;
+  }
+
+  #schedule(): void {
+    if (this.#flying !== null) return;
+    if (sizeOf(this.#waiting) >= enoughForATurn) {
+      this.#fly();
+      return;
+    }
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#fly();
+    });
+  }
+
+  /** Sends what waits as one turn. */
+  #fly(): void {
+    if (this.#flying !== null) return;
+    if (this.#gone !== null) {
+      const batches = [...this.#parts.splice(0), this.#waiting];
+      this.#waiting = emptyBatch();
+      for (const batch of batches) rejectAll(batch, this.#gone);
+      return;
+    }
+    const batch = this.#parts.shift() ?? this.#take();
+    if (sizeOf(batch) === 0) return;
+    this.#flying = batch;
+    const events = wire.encodeEvents(batch.accepts.map(({ item }) => item));
+    const attempts = wire.encodeAttempts(batch.finishes.map(({ item }) => item));
+    const turn: wire.Turn = {
+      groups: events.groups,
+      events: events.events,
+      eventBodies: events.bodies,
+      finishes: attempts.finishes,
+      finishBodies: attempts.bodies,
+      operations: batch.operations.map(({ item }) => item),
+    };
+    this.#port.postMessage(turn, [events.bodies.buffer, attempts.bodies.buffer]);
+  }
+
+  #take(): Batch {
+    const { accepts, finishes, operations } = this.#waiting;
+    this.#waiting = emptyBatch();
+    let groups = 0;
+    for (let events = 0; groups < accepts.length && events < eventsPerTurn; groups++) {
+      events += accepts[groups]?.item.events.length ?? 0;
+    }
+    this.#waiting.accepts = accepts.splice(groups);
+    this.#waiting.finishes = finishes.splice(attemptsPerTurn);
+    return { accepts, finishes, operations };
+  }
+
+  #land(answer: wire.Answer): void {
+    const batch = this.#flying;
+    this.#flying = null;
+    if (batch === null) return;
+    if (answer.kind === 'failed') this.#afterFailure(batch, answer.message);
+    else {
+      const accepted = wire.decodeAccepts(answer.accepts);
+      for (let i = 0; i < batch.accepts.length; i++) batch.accepts[i]?.resolve(accepted[i] as AcceptOutcome);
+      for (let i = 0; i < batch.finishes.length; i++) {
+        batch.finishes[i]?.resolve(wire.decodeFinish(answer.finishes[i] as number));
+      }
+      for (let i = 0; i < batch.operations.length; i++) {
+        batch.operations[i]?.resolve(answer.operations[i] as wire.OperationResult);
+      }
+    }
+    if (this.#isEmpty()) this.#onEmpty?.();
+    else this.#schedule();
+  }
+
+  /** A broken turn committed nothing. Its parts go again one by one; a part that breaks alone is refused. */
+  #afterFailure(batch: Batch, message: string): void {
+    if (sizeOf(batch) === 1) {
+      rejectAll(batch, new StoreUnavailable(`The store could not write: ${message}.`));
+      return;
+    }
+    this.#parts.push(
+      ...batch.accepts.map((accept) => ({ ...emptyBatch(), accepts: [accept] })),
+      ...batch.finishes.map((finish) => ({ ...emptyBatch(), finishes: [finish] })),
+      ...batch.operations.map((operation) => ({ ...emptyBatch(), operations: [operation] })),
+    );
+  }
+
+  #isEmpty(): boolean {
+    return this.#flying === null && this.#parts.length === 0 && sizeOf(this.#waiting) === 0;
+  }
+
+  /** Refuses everything from now on. */
+  lose(error: Error): void {
+    if (this.#gone !== null) return;
+    this.#gone = error instanceof StoreUnavailable ? error : new StoreUnavailable(error.message);
+    if (this.#flying !== null) rejectAll(this.#flying, this.#gone);
+    this.#flying = null;
+    this.#schedule();
+    this.#onEmpty?.();
+  }
+
+  /** Waits until everything that was asked for is written, then closes this line. */
+  async close(): Promise<void> {
+    if (this.#gone === null && !this.#isEmpty()) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
+    }
+    this.#port.postMessage('close');
+    await this.closed;
+  }
+}
+
+function rejectAll(batch: Batch, error: Error): void {
+  for (const { reject } of [...batch.accepts, ...batch.finishes, ...batch.operations]) reject(error);
+}
