@@ -22,26 +22,35 @@ program
   .action(start);
 
 /** Why it can't listen, in words. */
-const listenSentences: Record<string, string> = {
-  EADDRINUSE: 'Another process listens on that port. Stop it, or set POSTHORN_PORT to a free one.',
-  EACCES: 'This user may not listen on that port. Set POSTHORN_PORT to one above 1023.',
-  EADDRNOTAVAIL:
+const listenSentences = new Map([
+  ['EADDRINUSE', 'Another process listens on that port. Stop it, or set POSTHORN_PORT to a free one.'],
+  ['EACCES', 'This user may not listen on that port. Set POSTHORN_PORT to one above 1023.'],
+  [
+    'EADDRNOTAVAIL',
     'POSTHORN_HOST is not an address of this machine. Set it to 127.0.0.1, or to 0.0.0.0 for all.',
-  ENOTFOUND: 'POSTHORN_HOST is a name without an address. Set it to 127.0.0.1, or to 0.0.0.0 for all.',
-};
+  ],
+  ['ENOTFOUND', 'POSTHORN_HOST is a name without an address. Set it to 127.0.0.1, or to 0.0.0.0 for all.'],
+]);
+
+/** Ctrl-C under `npm start` arrives twice, from the terminal and from npm: only what comes later is a second signal. */
+const sameSignalMs = 500;
 
 await program.parseAsync();
 
 async function start(): Promise<void> {
   const starting = startServer(process.env);
-  let signals = 0;
+  let state: 'running' | 'stopping' | 'impatient' = 'running';
   for (const [signal, code] of [
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const) {
     process.on(signal, () => {
-      signals += 1;
-      if (signals > 1) process.exit(code);
+      if (state === 'impatient') process.exit(code);
+      if (state === 'stopping') return;
+      state = 'stopping';
+      setTimeout(() => {
+        state = 'impatient';
+      }, sameSignalMs).unref();
       starting.then((server) => server.stop()).then(() => process.exit(0), fail);
     });
   }
@@ -62,6 +71,7 @@ function sentenceOf(error: unknown): string | undefined {
   if (error instanceof SettingsError || error instanceof StartError || error instanceof StoreError) {
     return error.message;
   }
-  const { code = '', syscall } = error as NodeJS.ErrnoException;
-  return syscall === 'listen' || syscall === 'getaddrinfo' ? listenSentences[code] : undefined;
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
+  const isListening = error.syscall === 'listen' || error.syscall === 'getaddrinfo';
+  return isListening ? listenSentences.get(String(error.code)) : undefined;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { readSettings, type Settings, SettingsError, settingsTable } from './config.ts';
 
 const hours = 3_600_000;
@@ -16,10 +16,10 @@ const defaults: Settings = {
   adminToken: null,
   secretKeys: [],
   allowedNetworks: '',
-  retryScheduleMs: [
-    ...[5_000, 15_000, 45_000, 120_000, 300_000, 900_000, 1_800_000],
-    ...[1 * hours, 2 * hours, 4 * hours, 6 * hours, 10 * hours],
-  ],
+  // 5s 15s 45s 2m 5m 15m 30m 1h 2h 4h 6h 10h
+  retryScheduleMs: [5, 15, 45, 120, 300, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 36_000].map(
+    (s) => s * 1_000,
+  ),
   timeoutMs: 30_000,
   signatureHeader: 'x-vercel-signature',
   roles: { api: true, deliver: true },

@@ -60,7 +60,7 @@ export interface Setting<Key extends keyof Settings = keyof Settings> {
   read(text: string): Settings[Key] | undefined;
 }
 
-const define = <Key extends keyof Settings>(setting: Setting<Key>): Setting => setting as unknown as Setting;
+const define = <Key extends keyof Settings>(setting: Setting<Key>): Setting => setting;
 
 const whole = (min: number, max: number) => (text: string) => {
   const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
@@ -80,33 +80,18 @@ const list = (text: string) =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
-const takenHeaders = new Set([
-  ...[
-    'connection',
-    'content-length',
-    'content-type',
-    'host',
-    'traceparent',
-    'transfer-encoding',
-    'user-agent',
-  ],
-  ...[
-    'webhook-id',
-    'webhook-signature',
-    'webhook-timestamp',
-    'expect',
-    'upgrade',
-    'keep-alive',
-    'te',
-    'trailer',
-  ],
-]);
+const takenHeaders = new Set(
+  (
+    'connection content-length content-type expect host keep-alive te traceparent trailer transfer-encoding ' +
+    'upgrade user-agent webhook-id webhook-signature webhook-timestamp'
+  ).split(' '),
+);
 
 function readKeys(text: string): Buffer[] | undefined {
   const parts = list(text);
   // Buffer.from skips what is not base64, so a damaged key would be read as another one.
-  const fits = (part: string) => /^(?:[0-9a-f]{64}|[A-Za-z0-9+/_-]{43}=?)$/i.test(part);
-  if (parts.length === 0 || !parts.every(fits)) return undefined;
+  const damaged = parts.some((part) => !/^(?:[0-9a-f]{64}|[A-Za-z0-9+/_-]{43}=?)$/i.test(part));
+  if (parts.length === 0 || damaged) return undefined;
   return parts.map((part) => Buffer.from(part, part.length === 64 ? 'hex' : 'base64'));
 }
 
@@ -122,9 +107,8 @@ function readNetworks(text: string): string | undefined {
 
 function readSchedule(text: string): number[] | undefined {
   const waits = list(text).map((part) => parseDuration(part));
-  return waits.length > 0 && waits.length <= 100 && waits.every((ms) => ms !== null)
-    ? (waits as number[])
-    : undefined;
+  const known = waits.filter((ms) => ms !== null);
+  return known.length > 0 && known.length <= 100 && known.length === waits.length ? known : undefined;
 }
 
 function readRoles(text: string): Settings['roles'] | undefined {
@@ -306,9 +290,8 @@ export const settingsTable: readonly Setting[] = [
     expected: 'addresses with commas between, each with :port if it is not 53',
     read: (text) => {
       const servers = list(text);
-      const fits = (server: string) =>
-        /^(\d{1,3}(\.\d{1,3}){3}(:\d{1,5})?|\[[0-9a-f:.]+\](:\d{1,5})?|[0-9a-f:]+)$/i.test(server);
-      return servers.every(fits) ? servers : undefined;
+      const server = /^(\d{1,3}(\.\d{1,3}){3}(:\d{1,5})?|\[[0-9a-f:.]+\](:\d{1,5})?|[0-9a-f:]+)$/i;
+      return servers.every((one) => server.test(one)) ? servers : undefined;
     },
   }),
   define({
@@ -442,6 +425,7 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
     const given = injected ? '' : (env[setting.name]?.trim() ?? '');
     settings[setting.key] = given === '' ? fallbackOf(setting) : readGiven(setting, given);
   }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- config.test.ts: the table has every key once
   return settings as Settings;
 }
 
@@ -473,15 +457,17 @@ function nearest(name: string, names: string[]): string {
 /** Levenshtein's distance between two short texts. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  const at = (index: number) => row[index] ?? 0;
   for (let i = 1; i <= a.length; i++) {
-    const next = [i];
+    let left = i;
+    const next = [left];
     for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+      left = Math.min(at(j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1), at(j) + 1, left + 1);
+      next.push(left);
     }
     row = next;
   }
-  return row[b.length] as number;
+  return at(b.length);
 }
 
 /** The retry schedule as text, for pages that state it. */

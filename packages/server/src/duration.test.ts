@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { formatDuration, parseDuration, parseSize } from './duration.ts';
 
 const yearMs = 365 * 24 * 3_600_000;

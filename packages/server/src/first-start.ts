@@ -106,7 +106,7 @@ function readKept(file: string): string | null {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw new StartError(`${file} can't be read (${reason(error)}).`);
   }
 }
@@ -122,7 +122,7 @@ function keep(file: string, text: string): { text: string; isNew: boolean } {
     writeSync(fd, `${text}\n`);
     fsyncSync(fd);
     closeSync(fd);
-    const isNew = link(draft, file);
+    const isNew = giveName(draft, file);
     rmSync(draft, { force: true });
     const folder = openSync(dirname(file), 'r');
     fsyncSync(folder);
@@ -136,17 +136,20 @@ function keep(file: string, text: string): { text: string; isNew: boolean } {
 }
 
 /** Gives the draft its name; false if the name is taken. */
-function link(draft: string, file: string): boolean {
+function giveName(draft: string, file: string): boolean {
   try {
     linkSync(draft, file);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     // A file system without hard links.
     renameSync(draft, file);
     return true;
   }
 }
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined;
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -189,10 +192,7 @@ export async function setUp(parts: {
   const userId = newUserId();
   const link = newAlphanumeric(32);
   const row = (table: 'meta' | 'teams' | 'users' | 'members' | 'sign_in_links', values: object) => ({
-    query: queries
-      .insertInto(table)
-      .values(values as never)
-      .compile(),
+    query: queries.insertInto(table).values(values).compile(),
     rows: 1,
     otherwise: 'set up',
   });

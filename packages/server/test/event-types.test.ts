@@ -10,12 +10,22 @@ before(async () => {
 after(() => plane.close());
 
 const schema = { type: 'object', required: ['amount'], properties: { amount: { type: 'number' } } };
-const invoice = { type: 'acme.invoice.paid', label: 'Invoice Paid', category: 'Acme', schema, sample: { amount: 1 } };
-const put = (body: object, token?: string) => plane.call('POST', '/v1/event-types', { body, ...(token ? { token } : {}) });
-const publish = (payload: object) => plane.call('POST', '/v1/events', { body: { type: invoice.type, payload } });
+const invoice = {
+  type: 'acme.invoice.paid',
+  label: 'Invoice Paid',
+  category: 'Acme',
+  schema,
+  sample: { amount: 1 },
+};
+const put = (body: object, token?: string) =>
+  plane.call('POST', '/v1/event-types', { body, ...(token ? { token } : {}) });
+const publish = (payload: object) =>
+  plane.call('POST', '/v1/events', { body: { type: invoice.type, payload } });
 
 test('every type is listed for every token, with schema and sample', async () => {
-  const { eventTypes } = (await plane.call('GET', '/v1/event-types', { token: await plane.token('PUBLISHER') })).body;
+  const { eventTypes } = (
+    await plane.call('GET', '/v1/event-types', { token: await plane.token('PUBLISHER') })
+  ).body;
   assert.equal(eventTypes.length, 112);
   const created = eventTypes.find(({ type }: { type: string }) => type === 'deployment.created');
   assert.equal(created.label, 'Deployment Created');
@@ -28,7 +38,10 @@ test('a type that is added is listed, judged at publish, subscribed to, and can 
   assert.equal((await publish({ amount: 1 })).body.error.code, 'invalid_event');
   const added = await put(invoice);
   assert.equal(added.status, 200, JSON.stringify(added.body));
-  assert.deepEqual([added.body.schema, added.body.sample, added.body.description], [schema, { amount: 1 }, '']);
+  assert.deepEqual(
+    [added.body.schema, added.body.sample, added.body.description],
+    [schema, { amount: 1 }, ''],
+  );
   const listed = (await plane.call('GET', '/v1/event-types')).body.eventTypes;
   assert.deepEqual(listed.at(-1), added.body);
   assert.equal((await publish({ amount: 1 })).status, 202);
@@ -42,12 +55,18 @@ test('a type that is added is listed, judged at publish, subscribed to, and can 
   assert.deepEqual([replaced.body.label, replaced.body.sample], ['Paid', { amount: 1 }]);
   assert.equal((await publish({ amount: 'one' })).status, 202);
   const rows = await plane.store.read(plane.store.queries.selectFrom('event_types').selectAll().compile());
-  assert.deepEqual(rows.map(({ type, label }) => [type, label]), [[invoice.type, 'Paid']]);
+  assert.deepEqual(
+    rows.map(({ type, label }) => [type, label]),
+    [[invoice.type, 'Paid']],
+  );
 });
 
 test('a sample is only needed where an empty payload does not fit', async () => {
   const { sample: _sample, ...without } = invoice;
-  assert.deepEqual((await put({ ...without, type: 'acme.open', schema: { type: 'object' } })).body.sample, {});
+  assert.deepEqual(
+    (await put({ ...without, type: 'acme.open', schema: { type: 'object' } })).body.sample,
+    {},
+  );
   const refused = await put({ ...without, type: 'acme.strict' });
   assert.deepEqual([refused.status, refused.body.error.code], [400, 'bad_request']);
   assert.match(refused.body.error.message, /give a sample/);

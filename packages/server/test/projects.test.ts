@@ -9,18 +9,23 @@ before(async () => {
 });
 after(() => plane.close());
 
-const project = async (name: string, token?: string) => {
+const project = async (name: string, token?: string): Promise<{ id: string; accountId: string }> => {
   const answer = await plane.call('POST', '/v11/projects', { body: { name }, ...(token ? { token } : {}) });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
-  return answer.body as { id: string; name: string; accountId: string };
+  return answer.body;
 };
 const eventsOf = async (id: string) =>
-  (await plane.events()).filter(({ projectId }) => projectId === id).map(({ type, payload }) => ({ type, payload }));
+  (await plane.events())
+    .filter(({ projectId }) => projectId === id)
+    .map(({ type, payload }) => ({ type, payload }));
 
 test('creating, renaming and removing a project each cause one event', async () => {
   const { id, accountId } = await project('shop');
   assert.match(id, /^prj_[A-Za-z0-9]{28}$/);
-  assert.equal((await plane.call('PATCH', `/v9/projects/${id}`, { body: { name: 'store' } })).body.name, 'store');
+  assert.equal(
+    (await plane.call('PATCH', `/v9/projects/${id}`, { body: { name: 'store' } })).body.name,
+    'store',
+  );
   assert.equal((await plane.call('DELETE', '/v9/projects/store')).status, 204);
   assert.equal((await plane.call('GET', `/v9/projects/${id}`)).status, 404);
   const common = { team: { id: accountId }, user: { id: null } };
@@ -36,13 +41,21 @@ test('a change that renames nothing causes no event, and one that is refused cha
   const changed = await plane.call('PATCH', `/v9/projects/${id}`, {
     body: { name: 'quiet', framework: 'nextjs', buildCommand: 'make', nodeVersion: '22.x', unknownField: 1 },
   });
-  assert.deepEqual([changed.body.framework, changed.body.buildCommand, changed.body.nodeVersion], ['nextjs', 'make', '22.x']);
+  assert.deepEqual(
+    [changed.body.framework, changed.body.buildCommand, changed.body.nodeVersion],
+    ['nextjs', 'make', '22.x'],
+  );
   assert.deepEqual((await plane.call('GET', `/v9/projects/${id}`)).body, changed.body);
   await project('taken');
-  const refused = await plane.call('PATCH', `/v9/projects/${id}`, { body: { name: 'taken', framework: null } });
+  const refused = await plane.call('PATCH', `/v9/projects/${id}`, {
+    body: { name: 'taken', framework: null },
+  });
   assert.deepEqual([refused.status, refused.body.error.code], [409, 'conflict']);
   assert.deepEqual((await plane.call('GET', `/v9/projects/${id}`)).body, changed.body);
-  assert.deepEqual((await eventsOf(id)).map(({ type }) => type), ['project.created']);
+  assert.deepEqual(
+    (await eventsOf(id)).map(({ type }) => type),
+    ['project.created'],
+  );
 });
 
 test('a project is created once under a name, also by many at once', async () => {
@@ -51,8 +64,8 @@ test('a project is created once under a name, also by many at once', async () =>
   );
   assert.deepEqual(answers.map(({ status }) => status).filter((status) => status === 200).length, 1);
   assert.ok(answers.every(({ status }) => status === 200 || status === 409));
-  const created = (await plane.events()).filter(
-    ({ payload }) => (payload.project as { name?: string } | undefined)?.name === 'only-one',
+  const created = (await plane.events()).filter(({ payload }) =>
+    JSON.stringify(payload).includes('"name":"only-one"'),
   );
   assert.equal(created.length, 1);
 });
@@ -65,7 +78,9 @@ for (const name of ['', 'Shop', 'a b', 'a---b', 'ü', 'x'.repeat(101), 'a/b']) {
 }
 
 test('a framework that Vercel’s SDK does not know is refused', async () => {
-  const refused = await plane.call('POST', '/v11/projects', { body: { name: 'framed', framework: 'abacus' } });
+  const refused = await plane.call('POST', '/v11/projects', {
+    body: { name: 'framed', framework: 'abacus' },
+  });
   assert.equal(refused.status, 400);
   assert.match(refused.body.error.message, /framework/);
 });
@@ -86,7 +101,10 @@ test('a project is found by id first and then by name, within the team', async (
   const byName = await plane.call('POST', '/v11/projects', { body: { name: 'site2' } });
   assert.equal((await plane.call('GET', '/v9/projects/site2')).body.name, 'named');
   assert.equal((await plane.call('GET', `/v9/projects/${byName.body.id}`)).body.name, 'site2');
-  assert.equal((await plane.call('POST', '/v11/projects', { body: { name: 'again', id: 'site2' } })).status, 409);
+  assert.equal(
+    (await plane.call('POST', '/v11/projects', { body: { name: 'again', id: 'site2' } })).status,
+    409,
+  );
   const own = await plane.call('POST', '/v11/projects', { token, body: { name: 'chosen', id: 'mine' } });
   assert.deepEqual([own.status, own.body.error.code], [403, 'forbidden']);
 });
@@ -148,11 +166,10 @@ test('variables that come with a new project are made in its commit, and cause t
   const { body } = await plane.call('POST', '/v8/projects', {
     body: { name: 'equipped', environmentVariables: [variable, { ...variable, target: 'preview' }] },
   });
-  assert.deepEqual((await eventsOf(body.id)).map(({ type }) => type), [
-    'project.created',
-    'project.env-variable.created',
-    'project.env-variable.created',
-  ]);
+  assert.deepEqual(
+    (await eventsOf(body.id)).map(({ type }) => type),
+    ['project.created', 'project.env-variable.created', 'project.env-variable.created'],
+  );
   const twice = await plane.call('POST', '/v8/projects', {
     body: { name: 'doubled', environmentVariables: [variable, variable] },
   });

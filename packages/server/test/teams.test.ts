@@ -13,7 +13,9 @@ after(() => plane.close());
 const errorOf = (answer: { body: { error?: { code: string; message: string } } }) => answer.body.error?.code;
 
 test('the operator creates, reads, lists and changes teams', async () => {
-  const created = await plane.call('POST', '/v1/teams', { body: { slug: 'north', name: 'North', plan: 'hobby' } });
+  const created = await plane.call('POST', '/v1/teams', {
+    body: { slug: 'north', name: 'North', plan: 'hobby' },
+  });
   assert.equal(created.status, 200);
   assert.match(created.body.id, /^team_[A-Za-z0-9]{24}$/);
   assert.deepEqual(
@@ -34,7 +36,10 @@ test('the operator creates, reads, lists and changes teams', async () => {
 test('a team keeps the id that the operator chose, and slugs and ids are taken once', async () => {
   const own = { slug: 'chosen', name: 'Chosen', plan: 'pro', id: 'acme-42' };
   assert.equal((await plane.call('POST', '/v1/teams', { body: own })).body.id, 'acme-42');
-  for (const body of [{ ...own, slug: 'other' }, { ...own, id: 'other' }]) {
+  for (const body of [
+    { ...own, slug: 'other' },
+    { ...own, id: 'other' },
+  ]) {
     const refused = await plane.call('POST', '/v1/teams', { body });
     assert.deepEqual([refused.status, errorOf(refused)], [409, 'conflict']);
   }
@@ -65,24 +70,39 @@ test('a token sees its own team only', async () => {
   const other = await plane.team('not-mine');
   const token = await plane.token('VIEWER', { teamId: mine.id });
   const { teams } = (await plane.call('GET', '/v2/teams', { token })).body;
-  assert.deepEqual(teams.map((team: { id: string }) => team.id), [mine.id]);
+  assert.deepEqual(
+    teams.map((team: { id: string }) => team.id),
+    [mine.id],
+  );
   assert.equal((await plane.call('GET', `/teams/${mine.id}?teamId=${mine.id}`, { token })).status, 200);
   assert.equal((await plane.call('GET', `/v2/teams/${other.id}`, { token })).status, 404);
   assert.equal((await plane.call('GET', `/v2/teams/not-mine`, { token })).status, 404);
   assert.equal((await plane.call('GET', `/v3/teams/${other.id}/members`, { token })).status, 404);
   assert.equal((await plane.call('GET', `/v2/teams/${other.id}?teamId=${other.id}`, { token })).status, 403);
-  assert.equal((await plane.call('POST', '/v1/teams', { token, body: { slug: 'x', name: 'x' } })).status, 403);
-  assert.equal((await plane.call('PATCH', `/v1/teams/${mine.id}`, { token, body: { plan: 'pro' } })).status, 403);
+  assert.equal(
+    (await plane.call('POST', '/v1/teams', { token, body: { slug: 'x', name: 'x' } })).status,
+    403,
+  );
+  assert.equal(
+    (await plane.call('PATCH', `/v1/teams/${mine.id}`, { token, body: { plan: 'pro' } })).status,
+    403,
+  );
 });
 
 test('members: an owner adds, changes and removes them; the last owner stays', async () => {
   const team = await plane.team('crew');
   const invite = (email: string, role: string, token?: string) =>
-    plane.call('POST', `/v1/teams/${team.id}/members`, { body: { email, role }, ...(token ? { token } : {}) });
+    plane.call('POST', `/v1/teams/${team.id}/members`, {
+      body: { email, role },
+      ...(token ? { token } : {}),
+    });
   const first = await invite('Ann@Example.com', 'OWNER');
   assert.equal(first.status, 200);
   assert.match(first.body.uid, /^[A-Za-z0-9]{24}$/);
-  assert.deepEqual([first.body.email, first.body.username, first.body.role], ['ann@example.com', 'ann', 'OWNER']);
+  assert.deepEqual(
+    [first.body.email, first.body.username, first.body.role],
+    ['ann@example.com', 'ann', 'OWNER'],
+  );
 
   const owner = await plane.token('OWNER', { teamId: team.id });
   const second = await invite('bob@example.com', 'DEVELOPER', owner);
@@ -113,7 +133,10 @@ test('members: an owner adds, changes and removes them; the last owner stays', a
     assert.deepEqual([refused.status, errorOf(refused)], [409, 'conflict']);
     assert.match(refused.body.error.message, /last owner/);
   }
-  assert.equal((await plane.call('PATCH', path(second.body.uid), { token: owner, body: { role: 'OWNER' } })).status, 200);
+  assert.equal(
+    (await plane.call('PATCH', path(second.body.uid), { token: owner, body: { role: 'OWNER' } })).status,
+    200,
+  );
   assert.equal((await plane.call('DELETE', path(first.body.uid), { token: owner })).status, 200);
   assert.equal((await plane.call('DELETE', path(first.body.uid), { token: owner })).status, 404);
 });
@@ -122,17 +145,24 @@ test('of two owners who leave at once, one stays', async () => {
   const team = await plane.team('twins');
   const uids = [];
   for (const email of ['one@example.com', 'two@example.com']) {
-    const { body } = await plane.call('POST', `/v1/teams/${team.id}/members`, { body: { email, role: 'OWNER' } });
+    const { body } = await plane.call('POST', `/v1/teams/${team.id}/members`, {
+      body: { email, role: 'OWNER' },
+    });
     uids.push(body.uid);
   }
-  const answers = await Promise.all(uids.map((uid) => plane.call('DELETE', `/v1/teams/${team.id}/members/${uid}`)));
-  assert.deepEqual(answers.map(({ status }) => status).toSorted((a, b) => a - b), [200, 409]);
+  const answers = await Promise.all(
+    uids.map((uid) => plane.call('DELETE', `/v1/teams/${team.id}/members/${uid}`)),
+  );
+  assert.deepEqual(
+    answers.map(({ status }) => status).toSorted((a, b) => a - b),
+    [200, 409],
+  );
 });
 
 test('a person’s tokens go with the person, and down with the role', async () => {
   const team = await plane.team('leavers');
-  const add = async (email: string, role: string) =>
-    (await plane.call('POST', `/v1/teams/${team.id}/members`, { body: { email, role } })).body.uid as string;
+  const add = async (email: string, role: string): Promise<string> =>
+    (await plane.call('POST', `/v1/teams/${team.id}/members`, { body: { email, role } })).body.uid;
   const uid = await add('dan@example.com', 'MEMBER');
   const writer = await plane.token('MEMBER', { teamId: team.id, userId: uid });
   const reader = await plane.token('VIEWER', { teamId: team.id, userId: uid });
@@ -140,7 +170,9 @@ test('a person’s tokens go with the person, and down with the role', async () 
   assert.deepEqual((await whoIs(writer)).body.user.id, uid);
   assert.equal((await whoIs(writer)).body.user.email, 'dan@example.com');
 
-  const above = await plane.call('POST', '/v1/tokens', { body: { name: 'x', role: 'OWNER', teamId: team.id, userId: uid } });
+  const above = await plane.call('POST', '/v1/tokens', {
+    body: { name: 'x', role: 'OWNER', teamId: team.id, userId: uid },
+  });
   assert.equal(above.status, 400);
   const stranger = await plane.call('POST', '/v1/tokens', {
     body: { name: 'x', role: 'VIEWER', teamId: (await plane.team('strangers')).id, userId: uid },
@@ -156,7 +188,9 @@ test('a person’s tokens go with the person, and down with the role', async () 
 
 test('tokens: shown once, listed without secrets, revoked at once', async () => {
   const team = await plane.team('tokens');
-  const created = await plane.call('POST', '/v1/tokens', { body: { name: 'ci', role: 'OWNER', teamId: team.id } });
+  const created = await plane.call('POST', '/v1/tokens', {
+    body: { name: 'ci', role: 'OWNER', teamId: team.id },
+  });
   assert.equal(created.status, 201);
   const { token, ...shown } = created.body;
   assert.match(token, /^[A-Za-z0-9]{24}$/);
@@ -167,7 +201,10 @@ test('tokens: shown once, listed without secrets, revoked at once', async () => 
   assert.deepEqual([user.username, user.defaultTeamId], ['ci', team.id]);
 
   const list = await plane.call('GET', '/v1/tokens', { token });
-  assert.deepEqual(list.body.tokens.map((one: { id: string }) => one.id), [shown.id]);
+  assert.deepEqual(
+    list.body.tokens.map((one: { id: string }) => one.id),
+    [shown.id],
+  );
   assert.equal(typeof list.body.tokens[0].lastUsedAt, 'number');
   const hash = createHash('sha256').update(token).digest('hex');
   for (const secret of [token, hash]) assert.ok(!JSON.stringify(list.body).includes(secret));
@@ -184,24 +221,37 @@ test('tokens: an owner makes none above itself, none for others, none for publis
   const team = await plane.team('makers');
   const other = await plane.team('other-makers');
   const owner = await plane.token('OWNER', { teamId: team.id });
-  const make = (body: object, token = owner) => plane.call('POST', '/v1/tokens', { token, body: { name: 'x', ...body } });
+  const make = (body: object, token = owner) =>
+    plane.call('POST', '/v1/tokens', { token, body: { name: 'x', ...body } });
   assert.equal((await make({ role: 'OWNER' })).body.teamId, team.id);
   assert.equal((await make({ role: 'VIEWER', teamId: team.id })).status, 201);
   assert.equal((await make({ role: 'VIEWER', teamId: other.id })).status, 403);
   assert.equal((await make({ role: 'PUBLISHER' })).status, 403);
   assert.equal((await make({ role: 'OPERATOR' })).status, 400);
   assert.equal((await make({ role: 'VIEWER', userId: 'somebody' })).status, 403);
-  assert.equal((await make({ role: 'VIEWER' }, await plane.token('MEMBER', { teamId: team.id }))).status, 403);
+  assert.equal(
+    (await make({ role: 'VIEWER' }, await plane.token('MEMBER', { teamId: team.id }))).status,
+    403,
+  );
   assert.equal((await make({ role: 'VIEWER', expiresAt: 1 })).status, 400);
 
-  const theirs = await plane.call('POST', '/v1/tokens', { body: { name: 'x', role: 'VIEWER', teamId: other.id } });
+  const theirs = await plane.call('POST', '/v1/tokens', {
+    body: { name: 'x', role: 'VIEWER', teamId: other.id },
+  });
   assert.equal((await plane.call('DELETE', `/v1/tokens/${theirs.body.id}`, { token: owner })).status, 404);
   const everywhere = await plane.call('POST', '/v1/tokens', { body: { name: 'x', role: 'PUBLISHER' } });
   assert.equal(everywhere.body.teamId, null);
-  assert.equal((await plane.call('DELETE', `/v1/tokens/${everywhere.body.id}`, { token: owner })).status, 404);
-  const ofTeam = await plane.call('POST', '/v1/tokens', { body: { name: 'x', role: 'PUBLISHER', teamId: team.id } });
+  assert.equal(
+    (await plane.call('DELETE', `/v1/tokens/${everywhere.body.id}`, { token: owner })).status,
+    404,
+  );
+  const ofTeam = await plane.call('POST', '/v1/tokens', {
+    body: { name: 'x', role: 'PUBLISHER', teamId: team.id },
+  });
   assert.equal(ofTeam.body.teamId, team.id);
-  const all = (await plane.call('GET', '/v1/tokens?limit=100')).body.tokens.map((one: { id: string }) => one.id);
+  const all = (await plane.call('GET', '/v1/tokens?limit=100')).body.tokens.map(
+    (one: { id: string }) => one.id,
+  );
   assert.ok(all.includes(everywhere.body.id));
   const own = (await plane.call('GET', '/v1/tokens?limit=100', { token: owner })).body.tokens;
   assert.ok(!own.some((one: { id: string }) => one.id === everywhere.body.id));

@@ -16,10 +16,22 @@ beforeEach(async () => {
 });
 after(() => plane.close());
 
-const variable = { key: 'API_KEY', value: 'value-in-the-clear', type: 'encrypted', target: ['production', 'preview'] };
-const write = (body: unknown, query = '') => plane.call('POST', `/v10/projects/${project}/env${query}`, { body });
+const variable = {
+  key: 'API_KEY',
+  value: 'value-in-the-clear',
+  type: 'encrypted',
+  target: ['production', 'preview'],
+};
+const write = (body: object, query = '') =>
+  plane.call('POST', `/v10/projects/${project}/env${query}`, { body });
 const list = async (query = '', token?: string) =>
   (await plane.call('GET', `/v10/projects/${project}/env${query}`, token ? { token } : {})).body.envs;
+const values = async (query: string, token?: string) =>
+  Object.fromEntries(
+    (await list(query, token)).map((one: { key: string; value: string }) => [one.key, one.value]),
+  );
+const pull = (path: string, token?: string) =>
+  plane.call('GET', `/v3/env/pull/${project}/${path}`, token ? { token } : {});
 const events = async () =>
   (await plane.events())
     .filter(({ projectId, type }) => projectId === project && type !== 'project.created')
@@ -47,7 +59,11 @@ test('one variable: created, read, changed and removed, each with its event and 
   assert.equal((await plane.call('GET', path)).status, 404);
   assert.equal((await plane.call('DELETE', path)).status, 404);
 
-  assert.deepEqual(await events(), [['created', id], ['updated', id], ['deleted', id]]);
+  assert.deepEqual(await events(), [
+    ['created', id],
+    ['updated', id],
+    ['deleted', id],
+  ]);
   const bodies = JSON.stringify(await plane.events());
   for (const secret of ['API_KEY', 'value-in-the-clear', 'another']) assert.ok(!bodies.includes(secret));
   const kept = JSON.stringify(await plane.audit());
@@ -58,19 +74,27 @@ test('values are sealed in the store, and stand under the newest key after a cha
   const { id } = (await write(variable)).body.created;
   const sealed = async () => {
     const { queries } = plane.store;
-    const rows = await plane.store.read(queries.selectFrom('variables').selectAll().where('id', '=', id).compile());
+    const rows = await plane.store.read(
+      queries.selectFrom('variables').selectAll().where('id', '=', id).compile(),
+    );
     return Buffer.from(rows[0]?.value_sealed ?? []);
   };
-  const before = await sealed();
-  assert.ok(!before.includes('value-in-the-clear'));
+  const first = await sealed();
+  assert.ok(!first.includes('value-in-the-clear'));
   const old = plane.keys;
   const fresh = randomBytes(32);
   plane.useKeys([fresh, ...old]);
-  assert.equal((await plane.call('GET', `/v1/projects/${project}/env/${id}`)).body.value, 'value-in-the-clear');
+  assert.equal(
+    (await plane.call('GET', `/v1/projects/${project}/env/${id}`)).body.value,
+    'value-in-the-clear',
+  );
   await plane.call('PATCH', `/v9/projects/${project}/env/${id}`, { body: { comment: 'seen' } });
-  assert.notDeepEqual(await sealed(), before);
+  assert.notDeepEqual(await sealed(), first);
   plane.useKeys([fresh]);
-  assert.equal((await plane.call('GET', `/v1/projects/${project}/env/${id}`)).body.value, 'value-in-the-clear');
+  assert.equal(
+    (await plane.call('GET', `/v1/projects/${project}/env/${id}`)).body.value,
+    'value-in-the-clear',
+  );
   plane.useKeys([fresh, ...old]);
 });
 
@@ -84,9 +108,14 @@ test('a second variable for one place is a conflict, and changes nothing', async
   );
   assert.equal((await write({ ...variable, target: ['development'] })).status, 201);
   assert.equal((await write({ ...variable, target: ['preview'], gitBranch: 'next' })).status, 201);
-  const moved = await plane.call('PATCH', `/v9/projects/${project}/env/${first.id}`, { body: { target: ['development'] } });
+  const moved = await plane.call('PATCH', `/v9/projects/${project}/env/${first.id}`, {
+    body: { target: ['development'] },
+  });
   assert.deepEqual([moved.status, moved.body.error.code], [400, 'ENV_CONFLICT']);
-  assert.deepEqual((await list()).find(({ id }: { id: string }) => id === first.id).target, ['production', 'preview']);
+  assert.deepEqual((await list()).find(({ id }: { id: string }) => id === first.id).target, [
+    'production',
+    'preview',
+  ]);
   assert.equal((await events()).length, 3);
 });
 
@@ -99,10 +128,16 @@ test('of many at once those that can be are created, and the others are told why
     { ...variable, key: 'C', target: 'production' },
   ]);
   assert.equal(answer.status, 201);
-  assert.deepEqual(answer.body.created.map(({ key }: { key: string }) => key), ['B', 'C']);
+  assert.deepEqual(
+    answer.body.created.map(({ key }: { key: string }) => key),
+    ['B', 'C'],
+  );
   assert.deepEqual(
     answer.body.failed.map(({ error }: { error: { code: string; key: string } }) => [error.code, error.key]),
-    [['ENV_CONFLICT', 'API_KEY'], ['ENV_CONFLICT', 'C']],
+    [
+      ['ENV_CONFLICT', 'API_KEY'],
+      ['ENV_CONFLICT', 'C'],
+    ],
   );
   assert.equal((await events()).length, 3);
 });
@@ -114,11 +149,16 @@ test('upsert writes over a variable of the same places, and over no part of one'
   assert.deepEqual([over.body.created.id, over.body.created.type], [first.id, 'sensitive']);
   const part = await write([{ ...variable, target: 'production' }], '?upsert=true');
   assert.deepEqual([part.body.created, part.body.failed.length], [[], 1]);
-  assert.deepEqual(await events(), [['created', first.id], ['updated', first.id]]);
+  assert.deepEqual(await events(), [
+    ['created', first.id],
+    ['updated', first.id],
+  ]);
 });
 
 test('of writers at the same moment one wins a place, and the events are as many as the variables', async () => {
-  const answers = await Promise.all(Array.from({ length: 12 }, () => write([variable, { ...variable, key: 'B' }])));
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, () => write([variable, { ...variable, key: 'B' }])),
+  );
   assert.ok(answers.every(({ status }) => status === 201));
   const created = answers.flatMap(({ body }) => body.created.map(({ id }: { id: string }) => id));
   const failed = answers.flatMap(({ body }) => body.failed);
@@ -135,21 +175,25 @@ test('values: asked for by those who may; sensitive ones by nobody', async () =>
     { ...variable, key: 'SEALED', value: 's' },
     { ...variable, key: 'SENSITIVE', type: 'sensitive', value: 'never-again' },
   ]);
-  const values = async (query: string, token?: string) =>
-    Object.fromEntries((await list(query, token)).map((one: { key: string; value: string }) => [one.key, one.value]));
   assert.deepEqual(await values(''), { PLAIN: 'p', SEALED: '', SENSITIVE: '' });
   const developer = await plane.token('DEVELOPER');
   assert.deepEqual(await values('?decrypt=true', developer), { PLAIN: 'p', SEALED: 's', SENSITIVE: '' });
-  const pull = (token: string) => plane.call('GET', `/v3/env/pull/${project}/production`, { token });
-  assert.deepEqual((await pull(developer)).body.env, { PLAIN: 'p', SEALED: 's', SENSITIVE: '' });
+  assert.deepEqual((await pull('production', developer)).body.env, {
+    PLAIN: 'p',
+    SEALED: 's',
+    SENSITIVE: '',
+  });
   for (const role of ['SECURITY', 'BILLING', 'VIEWER']) {
     const token = await plane.token(role);
     assert.deepEqual(await values('?decrypt=true', token), { PLAIN: '', SEALED: '', SENSITIVE: '' });
-    assert.equal((await pull(token)).status, 403);
+    assert.equal((await pull('production', token)).status, 403);
     for (const { id } of await list()) {
       assert.equal((await plane.call('GET', `/v1/projects/${project}/env/${id}`, { token })).body.value, '');
     }
-    assert.equal((await plane.call('POST', `/v10/projects/${project}/env`, { token, body: variable })).status, 403);
+    assert.equal(
+      (await plane.call('POST', `/v10/projects/${project}/env`, { token, body: variable })).status,
+      403,
+    );
   }
 });
 
@@ -169,15 +213,16 @@ test('pulling an environment prefers a branch’s own values', async () => {
     { ...variable, key: 'A', value: 'next', target: ['preview'], gitBranch: 'next' },
     { ...variable, key: 'B', value: 'prod', target: 'production' },
   ]);
-  const pull = async (query: string) => (await plane.call('GET', `/v3/env/pull/${project}/preview${query}`)).body.env;
-  assert.deepEqual(await pull(''), { A: 'all' });
-  assert.deepEqual(await pull('?gitBranch=next'), { A: 'next' });
+  assert.deepEqual((await pull('preview')).body.env, { A: 'all' });
+  assert.deepEqual((await pull('preview?gitBranch=next')).body.env, { A: 'next' });
 });
 
 test('many are removed in one commit with an event each; unknown ids are left out', async () => {
   const { created } = (await write([variable, { ...variable, key: 'B' }])).body;
   const ids = created.map(({ id }: { id: string }) => id);
-  const removed = await plane.call('DELETE', `/v1/projects/${project}/env`, { body: { ids: [...ids, 'unknown'] } });
+  const removed = await plane.call('DELETE', `/v1/projects/${project}/env`, {
+    body: { ids: [...ids, 'unknown'] },
+  });
   assert.deepEqual([removed.status, removed.body.deleted, new Set(removed.body.ids)], [200, 2, new Set(ids)]);
   assert.deepEqual(
     new Set((await events()).filter(([verb]) => verb === 'deleted').map(([, id]) => id)),
@@ -187,16 +232,15 @@ test('many are removed in one commit with an event each; unknown ids are left ou
 });
 
 test('a project has a bounded number of variables', async () => {
-  const many = (from: number, count: number) =>
-    Array.from({ length: count }, (_, index) => ({ ...variable, key: `K${from + index}`, target: 'production' }));
-  assert.equal((await write(many(0, 1_000))).status, 201);
-  const refused = await write(many(1_000, 1));
+  const many = Array.from({ length: 1_000 }, (_, index) => ({ ...variable, key: `K${index}` }));
+  assert.equal((await write(many)).status, 201);
+  const refused = await write({ ...variable, key: 'ONE_MORE' });
   assert.deepEqual([refused.status, refused.body.error.code], [400, 'bad_request']);
   assert.equal((await list()).length, 1_000);
 });
 
 const { value: _value, ...valueless } = variable;
-const malformed: [string, unknown][] = [
+const malformed: [string, object][] = [
   ['no value', valueless],
   ['a number as value', { ...variable, value: 5 }],
   ['a key with a space', { ...variable, key: 'A B' }],

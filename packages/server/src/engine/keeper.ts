@@ -37,7 +37,7 @@ export function createKeeper(
   }
 
   async function cancelAll(): Promise<void> {
-    while (!stopped && (await store.cancelRemoved(clock.now(), cancelBatch)) === cancelBatch);
+    while (!stopped && (await store.cancelRemoved(cancelBatch)) === cancelBatch);
   }
 
   return {

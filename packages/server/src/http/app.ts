@@ -1,4 +1,5 @@
 // Builds the HTTP server: bodies, errors, doors. The doors themselves are one file per resource beside this one.
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
@@ -44,6 +45,27 @@ export async function buildApp({
     rewriteUrl: (request) => stripVersion(request.url ?? '/'),
     genReqId: () => nextRequestId(),
     return503OnClosing: false,
+    // What Fastify refuses before there is a route: an address that can't be decoded.
+    frameworkErrors: (error, _request, reply) => {
+      const code = error.statusCode === 414 ? 'uri_too_long' : 'bad_request';
+      const body = JSON.stringify(refusal(code, 'The address of the request is malformed or too long.'));
+      reply.raw.writeHead(errorCodes[code].status, { 'content-type': 'application/json' }).end(body);
+    },
+    // What Node refuses before there is a request.
+    clientErrorHandler(error, socket) {
+      if (!socket.writable) {
+        socket.destroy();
+        return;
+      }
+      const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request';
+      const { status } = errorCodes[code];
+      const body = JSON.stringify(
+        refusal(code, 'The request is not valid HTTP/1.1, or its headers are too large.'),
+      );
+      socket.end(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      );
+    },
   });
 
   app.removeAllContentTypeParsers();
@@ -85,20 +107,20 @@ export async function buildApp({
 
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const answer = asApiError(error, request.body === undefined);
+    // Closing at once would reset the connection under a client that is still sending, and take the answer with it:
+    // what is left of the body is read and thrown away.
+    if (answer.status === 413) reply.removeHeader('connection');
     if (answer.status >= 500)
       logger.error({ err: error, requestId: request.id, url: request.url }, 'request failed');
     return reply
       .code(answer.status)
       .headers(answer.headers)
-      .send({ error: { code: answer.code, message: answer.message, ...answer.detail } });
+      .send(refusal(answer.code, answer.message, answer.detail));
   });
   app.setNotFoundHandler({ preHandler: [] }, (request, reply) =>
-    reply.code(404).send({
-      error: {
-        code: 'not_found',
-        message: `There is no ${request.method} ${request.originalUrl.split('?')[0]}.`,
-      },
-    }),
+    reply
+      .code(404)
+      .send(refusal('not_found', `There is no ${request.method} ${request.originalUrl.split('?')[0]}.`)),
   );
 
   await app.register(swagger, {
@@ -121,6 +143,11 @@ export async function buildApp({
   for (const door of doors) door(app, house);
   return app;
 }
+
+/** An error in Vercel's form. */
+const refusal = (code: ErrorCode, message: string, detail: Record<string, unknown> = {}) => ({
+  error: { code, message, ...detail },
+});
 
 /** `/v9/projects` and `/projects` are the same route; events keep theirs, for other versions mean other things. */
 function stripVersion(url: string): string {

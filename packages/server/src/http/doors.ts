@@ -2,8 +2,16 @@
 import type { WebhookGuard } from '../platform/webhooks.ts';
 import type { Door } from './app.ts';
 import { deliveriesDoor } from './deliveries.ts';
+import { eventTypesDoor } from './event-types.ts';
 import { eventsDoor } from './events.ts';
+import { membersDoor } from './members.ts';
+import { projectsDoor } from './projects.ts';
+import { signInLinksDoor } from './sign-in-links.ts';
 import { type SystemSources, systemDoor } from './system.ts';
+import { teamsDoor } from './teams.ts';
+import { tokensDoor } from './tokens.ts';
+import { userDoor } from './user.ts';
+import { variablesDoor } from './variables.ts';
 import { webhooksDoor } from './webhooks.ts';
 
 export interface DoorParts {
@@ -13,6 +21,19 @@ export interface DoorParts {
   publicUrl(): string;
 }
 
-export function doors({ guard, system }: DoorParts): Door[] {
-  return [webhooksDoor(guard), eventsDoor, deliveriesDoor, systemDoor(system)];
+export function doors({ guard, system, publicUrl }: DoorParts): Door[] {
+  return [
+    webhooksDoor(guard),
+    eventsDoor,
+    deliveriesDoor,
+    eventTypesDoor,
+    projectsDoor,
+    variablesDoor,
+    teamsDoor,
+    membersDoor,
+    tokensDoor,
+    userDoor,
+    signInLinksDoor(publicUrl),
+    systemDoor(system),
+  ];
 }

@@ -1,5 +1,5 @@
 // The door of the catalogue: every event type, and the operator's own additions.
-import Type from 'typebox';
+import { Type } from 'typebox';
 import type { KnownType } from '../platform/catalogue.ts';
 import { addEventType } from '../platform/event-types.ts';
 import type { Door } from './app.ts';

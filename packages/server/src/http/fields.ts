@@ -1,5 +1,5 @@
 // Pieces of schema for the control plane's doors, and the pages by time that Vercel's lists have.
-import Type, { type Static, type TSchema } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import type { PageOf, TimePage } from '../store/control/pages.ts';
 import { readLimit, readTimeOf, TeamQuery, TimeText } from './schemas.ts';
 
@@ -25,11 +25,14 @@ export function Choice<const Words extends readonly (string | null)[]>(words: Wo
 }
 
 /** An item, or an array of them. Unlike a union, what is wrong inside is told of the right one. */
-export function OneOrMany<Item extends TSchema>(item: Item, mostItems: number) {
+export function OneOrMany<Item extends TSchema>(
+  item: Item,
+  bounds: { minItems?: number; maxItems?: number },
+) {
   return Type.Unsafe<Static<Item> | Static<Item>[]>({
     if: { type: 'array' },
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-    then: { type: 'array', items: item, minItems: 1, maxItems: mostItems },
+    then: { type: 'array', items: item, ...bounds }, // oxlint-disable-line unicorn/no-thenable
     else: item,
   });
 }
@@ -55,7 +58,11 @@ export function readPage({ limit, since, until }: Static<typeof TimePageQuery>):
 /** `next` is the `until` of the page after this one, `prev` the `since` of those before it. */
 export function showPagination(page: TimePage, { rows, next }: PageOf<{ created_at: number }>) {
   const first = rows[0];
-  return { count: rows.length, next, prev: page.until === null || first === undefined ? null : first.created_at };
+  return {
+    count: rows.length,
+    next,
+    prev: page.until === null || first === undefined ? null : first.created_at,
+  };
 }
 
 /** Whether a switch in the query is on, in either way that clients write it. */

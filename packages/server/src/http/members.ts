@@ -1,5 +1,5 @@
 // The door of members: Vercel's list, invitation, change of role and removal.
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { addMember, changeRole, memberRoles, needMember, removeMember } from '../platform/members.ts';
 import { listMembers, type MemberRow } from '../store/control/members.ts';
 import type { Door } from './app.ts';
@@ -33,7 +33,7 @@ const Invitation = Type.Object({
   email: Type.String({ format: 'email', maxLength: 254 }),
   role: Type.Optional(Role),
 });
-const Invitations = OneOrMany(Invitation, 1);
+const Invitations = OneOrMany(Invitation, { minItems: 1, maxItems: 1 });
 const RoleBody = Type.Object({ role: Role });
 const Changed = Type.Object({ id: Type.String() });
 const TeamParams = Type.Object({ idOrSlug: Type.String() });

@@ -1,46 +1,15 @@
 // The door of projects, in Vercel's paths and shapes.
 import type { FastifyRequest } from 'fastify';
-import Type, { type Static } from 'typebox';
-import { frameworks, nodeVersions } from '../platform/frameworks.ts';
-import {
-  createProject,
-  needProject,
-  patchProject,
-  removeProject,
-  settingsOf,
-  type ProjectSettings,
-} from '../platform/projects.ts';
+import { Type } from 'typebox';
+import { createProject, needProject, patchProject, removeProject } from '../platform/projects.ts';
 import { listProjects, type ProjectRow } from '../store/control/projects.ts';
 import type { Door } from './app.ts';
 import { actorOf, bodyOf, type House, paramsOf, queryOf, scopeOf, teamOf } from './context.ts';
-import {
-  Choice,
-  ChosenId,
-  NullableText,
-  readPage,
-  showPagination,
-  TimePageQuery,
-  TimePagination,
-} from './fields.ts';
+import { ChosenId, readPage, showPagination, TimePageQuery, TimePagination } from './fields.ts';
+import { Framework, Project, ProjectName, readSettings, Settings, showProject } from './project-fields.ts';
 import { TeamQuery, TimeText } from './schemas.ts';
 import { readVariable, VariableBody } from './variable-fields.ts';
 
-const Command = Type.Union([Type.String({ maxLength: 256 }), Type.Null()]);
-const Framework = Choice([...frameworks, null]);
-const NodeVersion = Choice(nodeVersions);
-const Settings = Type.Object({
-  buildCommand: Type.Optional(Command),
-  commandForIgnoringBuildStep: Type.Optional(Command),
-  devCommand: Type.Optional(Command),
-  installCommand: Type.Optional(Command),
-  outputDirectory: Type.Optional(Command),
-  rootDirectory: Type.Optional(Command),
-  nodeVersion: Type.Optional(NodeVersion),
-  publicSource: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
-  directoryListing: Type.Optional(Type.Boolean()),
-  autoExposeSystemEnvs: Type.Optional(Type.Boolean()),
-});
-const ProjectName = Type.String({ maxLength: 256 });
 const CreateBody = Type.Object({
   ...Settings.properties,
   name: ProjectName,
@@ -54,33 +23,6 @@ const PatchBody = Type.Object({
   framework: Type.Optional(Framework),
 });
 
-const ResourceConfig = Type.Object({ functionDefaultRegions: Type.Array(Type.String()) });
-const Project = Type.Object({
-  id: Type.String(),
-  accountId: Type.String(),
-  name: Type.String(),
-  framework: NullableText,
-  buildCommand: NullableText,
-  commandForIgnoringBuildStep: NullableText,
-  devCommand: NullableText,
-  installCommand: NullableText,
-  outputDirectory: NullableText,
-  rootDirectory: NullableText,
-  nodeVersion: Type.String(),
-  publicSource: Type.Union([Type.Boolean(), Type.Null()]),
-  directoryListing: Type.Boolean(),
-  autoExposeSystemEnvs: Type.Boolean(),
-  serverlessFunctionRegion: Type.Null(),
-  live: Type.Boolean(),
-  alias: Type.Array(Type.String()),
-  targets: Type.Object({}),
-  latestDeployments: Type.Array(Type.Object({})),
-  deploymentExpiration: Type.Object({}),
-  defaultResourceConfig: ResourceConfig,
-  resourceConfig: ResourceConfig,
-  createdAt: Type.Number(),
-  updatedAt: Type.Number(),
-});
 const ProjectPage = Type.Object({ projects: Type.Array(Project), pagination: TimePagination });
 const ProjectParams = Type.Object({ idOrName: Type.String() });
 const ListQuery = Type.Object({
@@ -94,7 +36,11 @@ const Environments = Type.Object({
 });
 
 /** The project of a path, by id or name, within what the caller may reach. */
-export async function projectOfPath(house: House, request: FastifyRequest, idOrName: string): Promise<ProjectRow> {
+export async function projectOfPath(
+  house: House,
+  request: FastifyRequest,
+  idOrName: string,
+): Promise<ProjectRow> {
   const scope = await scopeOf(house, request);
   const nameTeamId = scope ?? (await teamOf(house, request)).id;
   return needProject(house.platform, idOrName, scope, nameTeamId);
@@ -164,7 +110,8 @@ export const projectsDoor: Door = (app, house) => {
         response: { 200: Project },
       },
     },
-    async (request) => showProject(await projectOfPath(house, request, paramsOf(request, ProjectParams).idOrName)),
+    async (request) =>
+      showProject(await projectOfPath(house, request, paramsOf(request, ProjectParams).idOrName)),
   );
 
   app.patch(
@@ -233,31 +180,3 @@ export const projectsDoor: Door = (app, house) => {
     },
   );
 };
-
-/** Those of the body's fields that are settings. */
-function readSettings(body: Static<typeof Settings>): Partial<ProjectSettings> {
-  const given = Object.keys(Settings.properties)
-    .map((key) => [key, (body as Record<string, unknown>)[key]] as const)
-    .filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as Partial<ProjectSettings>;
-}
-
-function showProject(project: ProjectRow) {
-  return {
-    id: project.id,
-    accountId: project.team_id,
-    name: project.name,
-    framework: project.framework,
-    ...settingsOf(project),
-    serverlessFunctionRegion: null,
-    live: false,
-    alias: [],
-    targets: {},
-    latestDeployments: [],
-    deploymentExpiration: {},
-    defaultResourceConfig: { functionDefaultRegions: [] },
-    resourceConfig: { functionDefaultRegions: [] },
-    createdAt: project.created_at,
-    updatedAt: project.updated_at,
-  };
-}

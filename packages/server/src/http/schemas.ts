@@ -25,7 +25,7 @@ export const PageQuery = Type.Object({
 });
 
 /** A page of a list under the name `of`. `next` is the cursor of the page after it, null at the end. */
-export function Page<Name extends string, Item extends TSchema>(of: Name, item: Item) {
+export function Page(of: string, item: TSchema) {
   return Type.Object({
     [of]: Type.Array(item),
     pagination: Type.Object({ count: Type.Number(), next: Type.Union([Type.String(), Type.Null()]) }),

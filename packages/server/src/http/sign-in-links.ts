@@ -1,5 +1,5 @@
 // The door of one-time sign-in links to the dashboard.
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { createSignInLink } from '../platform/sign-in-links.ts';
 import type { Door } from './app.ts';
 import { actorOf, bodyOf } from './context.ts';

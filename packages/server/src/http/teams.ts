@@ -1,6 +1,6 @@
 // The door of teams: Vercel's reads, and the operator's creating and changing.
 import type { FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import { Type } from 'typebox';
 import type { Actor } from '../platform/actor.ts';
 import { createTeam, needTeam, patchTeam } from '../platform/teams.ts';
 import { userIdOf } from '../platform/users.ts';
@@ -46,10 +46,18 @@ const CreateBody = Type.Object({
   plan: Type.Optional(Plan),
   id: Type.Optional(ChosenId),
 });
-const PatchBody = Type.Object({ slug: Type.Optional(Slug), name: Type.Optional(Name), plan: Type.Optional(Plan) });
+const PatchBody = Type.Object({
+  slug: Type.Optional(Slug),
+  name: Type.Optional(Name),
+  plan: Type.Optional(Plan),
+});
 
 /** The team of a path, within what the caller may reach. */
-export async function teamOfPath(house: House, request: FastifyRequest, idOrSlug: string): Promise<Row<'teams'>> {
+export async function teamOfPath(
+  house: House,
+  request: FastifyRequest,
+  idOrSlug: string,
+): Promise<Row<'teams'>> {
   return needTeam(house.platform, idOrSlug, await scopeOf(house, request));
 }
 

@@ -1,5 +1,5 @@
 // The door of tokens: create, list, revoke. A token's plain text is in the answer to its creation only.
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { readTime } from '../core/time.ts';
 import { ApiError } from '../errors.ts';
 import { memberRoles } from '../platform/members.ts';
@@ -111,7 +111,12 @@ export const tokensDoor: Door = (app, house) => {
       },
     },
     async (request, reply) => {
-      await removeToken(platform, actorOf(request), paramsOf(request, IdParams).id, await scopeOf(house, request));
+      await removeToken(
+        platform,
+        actorOf(request),
+        paramsOf(request, IdParams).id,
+        await scopeOf(house, request),
+      );
       house.tokens.forget();
       return reply.code(204).send();
     },

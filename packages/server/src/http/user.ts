@@ -1,5 +1,5 @@
 // The door of the caller's own user.
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { whoIs } from '../platform/users.ts';
 import type { Door } from './app.ts';
 import { actorOf } from './context.ts';

@@ -1,62 +1,33 @@
 // The door of environment variables, in Vercel's paths and shapes. A value is shown only to those who may read it,
 // and only when it is asked for; a sensitive one never.
 import type { FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { ApiError } from '../errors.ts';
 import { may } from '../platform/actor.ts';
 import { targets } from '../platform/variable-places.ts';
-import {
-  explainConflict,
-  needVariable,
-  openValue,
-  patchVariable,
-  placementOf,
-  removeVariables,
-  type VariableConflict,
-  writeVariables,
-} from '../platform/variables.ts';
+import { openValue, placementOf } from '../platform/variable-rows.ts';
+import { needVariable, patchVariable, removeVariables, writeVariables } from '../platform/variables.ts';
 import { listVariables, type VariableRow } from '../store/control/variables.ts';
 import type { Door } from './app.ts';
 import { actorOf, bodyOf, paramsOf, queryOf } from './context.ts';
-import { Choice, isOn, NullableText, OneOrMany, Switch } from './fields.ts';
+import { Choice, isOn, OneOrMany, Switch, TimePagination } from './fields.ts';
 import { projectOfPath } from './projects.ts';
 import { TeamQuery } from './schemas.ts';
-import { readVariable, readVariablePatch, VariableBody, VariablePatchBody } from './variable-fields.ts';
+import {
+  CreatedVariables,
+  readVariable,
+  readVariablePatch,
+  showConflict,
+  showVariable,
+  Variable,
+  VariableBody,
+  VariablePatchBody,
+} from './variable-fields.ts';
 
-const Variable = Type.Object({
-  id: Type.String(),
-  key: Type.String(),
-  value: Type.String(),
-  decrypted: Type.Boolean(),
-  type: Type.String(),
-  target: Type.Array(Type.String()),
-  gitBranch: Type.Optional(Type.String()),
-  customEnvironmentIds: Type.Array(Type.String()),
-  comment: Type.Optional(Type.String()),
-  createdBy: NullableText,
-  updatedBy: NullableText,
-  createdAt: Type.Number(),
-  updatedAt: Type.Number(),
-});
-const Failure = Type.Object({
-  error: Type.Object({
-    code: Type.String(),
-    message: Type.String(),
-    key: Type.String(),
-    envVarKey: Type.String(),
-    envVarId: Type.Optional(Type.String()),
-    target: Type.Array(Type.String()),
-    gitBranch: Type.Optional(Type.String()),
-  }),
-});
-const Created = Type.Object({
-  created: Type.Unsafe({ if: { type: 'array' }, then: Type.Array(Variable), else: Variable }),
-  failed: Type.Array(Failure),
-});
 const ProjectParams = Type.Object({ idOrName: Type.String() });
 const VariableParams = Type.Object({ idOrName: Type.String(), envId: Type.String() });
 const PullParams = Type.Object({ idOrName: Type.String(), target: Choice(targets) });
-const CreateBody = OneOrMany(VariableBody, 1_000);
+const CreateBody = OneOrMany(VariableBody, { minItems: 1, maxItems: 1_000 });
 const CreateQuery = Type.Object({ ...TeamQuery.properties, upsert: Type.Optional(Switch) });
 const ListQuery = Type.Object({
   ...TeamQuery.properties,
@@ -65,8 +36,13 @@ const ListQuery = Type.Object({
   gitBranch: Type.Optional(Type.String({ maxLength: 250 })),
   customEnvironmentId: Type.Optional(Type.String({ maxLength: 64 })),
 });
-const PullQuery = Type.Object({ ...TeamQuery.properties, gitBranch: Type.Optional(Type.String({ maxLength: 250 })) });
-const BatchBody = Type.Object({ ids: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 1_000 }) });
+const PullQuery = Type.Object({
+  ...TeamQuery.properties,
+  gitBranch: Type.Optional(Type.String({ maxLength: 250 })),
+});
+const BatchBody = Type.Object({
+  ids: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 1_000 }),
+});
 
 export const variablesDoor: Door = (app, house) => {
   const { platform } = house;
@@ -75,23 +51,7 @@ export const variablesDoor: Door = (app, house) => {
   /** @param asked whether the caller wants values that are kept encrypted */
   const show = (request: FastifyRequest, row: VariableRow, asked: boolean) => {
     const readable = may(actorOf(request), 'variables.values') && (asked || row.type === 'plain');
-    const value = readable ? openValue(platform, row) : null;
-    const { target, gitBranch, customEnvironmentIds } = placementOf(row);
-    return {
-      id: row.id,
-      key: row.key,
-      value: value ?? '',
-      decrypted: value !== null,
-      type: row.type,
-      target,
-      ...(gitBranch === null ? {} : { gitBranch }),
-      customEnvironmentIds,
-      ...(row.comment === null ? {} : { comment: row.comment }),
-      createdBy: row.created_by,
-      updatedBy: row.updated_by,
-      createdAt: row.created_at,
-      updatedAt: row.updated_at,
-    };
+    return showVariable(row, readable ? openValue(platform, row) : null);
   };
 
   app.post(
@@ -104,7 +64,7 @@ export const variablesDoor: Door = (app, house) => {
         params: ProjectParams,
         querystring: CreateQuery,
         body: CreateBody,
-        response: { 201: Created },
+        response: { 201: CreatedVariables },
       },
     },
     async (request, reply) => {
@@ -134,7 +94,7 @@ export const variablesDoor: Door = (app, house) => {
         summary: 'Lists a project’s variables; values with decrypt=true, for those who may read them',
         params: ProjectParams,
         querystring: ListQuery,
-        response: { 200: Type.Object({ envs: Type.Array(Variable) }) },
+        response: { 200: Type.Object({ envs: Type.Array(Variable), pagination: TimePagination }) },
       },
     },
     async (request) => {
@@ -147,9 +107,13 @@ export const variablesDoor: Door = (app, house) => {
         const placement = placementOf(row);
         if (target !== undefined && !placement.target.includes(target)) return false;
         if (gitBranch !== undefined && placement.gitBranch !== gitBranch) return false;
-        return customEnvironmentId === undefined || placement.customEnvironmentIds.includes(customEnvironmentId);
+        return (
+          customEnvironmentId === undefined || placement.customEnvironmentIds.includes(customEnvironmentId)
+        );
       });
-      return { envs: matching.map((row) => show(request, row, decrypt)) };
+      // A project's variables are bounded, so the list is always whole.
+      const pagination = { count: matching.length, next: null, prev: null };
+      return { envs: matching.map((row) => show(request, row, decrypt)), pagination };
     },
   );
 
@@ -267,16 +231,3 @@ export const variablesDoor: Door = (app, house) => {
     },
   );
 };
-
-function showConflict(conflict: VariableConflict) {
-  const { key, target, gitBranch, id } = conflict;
-  return {
-    code: 'ENV_CONFLICT' as const,
-    message: explainConflict(conflict),
-    key,
-    envVarKey: key,
-    ...(id === null ? {} : { envVarId: id }),
-    target: [...target],
-    ...(gitBranch === null ? {} : { gitBranch }),
-  };
-}

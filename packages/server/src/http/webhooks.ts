@@ -215,7 +215,7 @@ export function webhooksDoor(guard: WebhookGuard): Door {
       async (request) => {
         const patch = bodyOf(request, PatchBody);
         if (Object.keys(patch).length === 0)
-          throw new ApiError('bad_request', 'Say what to change: url, events, projectIds, enabled …');
+          throw new ApiError('bad_request', 'Say what to change, for example url, events or enabled.');
         const webhook = await needWebhook(
           platform,
           paramsOf(request, IdParams).id,

@@ -43,8 +43,8 @@ export class Catalogue {
         requiresAllProjects: false,
         legacy: false,
         builtIn: false,
-        schema: JSON.parse(row.schema) as object,
-        sample: JSON.parse(row.sample) as object,
+        schema: JSON.parse(row.schema),
+        sample: JSON.parse(row.sample),
       });
     }
   }

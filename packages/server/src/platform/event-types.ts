@@ -17,7 +17,11 @@ export interface EventTypeInput {
 }
 
 /** @throws ApiError conflict for a reserved name, bad_request for a schema or sample that can't be used */
-export async function addEventType(platform: Platform, actor: Actor, input: EventTypeInput): Promise<KnownType> {
+export async function addEventType(
+  platform: Platform,
+  actor: Actor,
+  input: EventTypeInput,
+): Promise<KnownType> {
   demand(actor, 'operate');
   const { catalogue, store, clock } = platform;
   const { type, label, category, description, schema } = input;

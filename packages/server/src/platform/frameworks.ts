@@ -11,4 +11,14 @@ xmcp zola`
   .trim()
   .split(/\s+/);
 
-export const nodeVersions = ['24.x', '22.x', '20.x', '18.x', '16.x', '14.x', '12.x', '10.x', '8.10.x'] as const;
+export const nodeVersions = [
+  '24.x',
+  '22.x',
+  '20.x',
+  '18.x',
+  '16.x',
+  '14.x',
+  '12.x',
+  '10.x',
+  '8.10.x',
+] as const;

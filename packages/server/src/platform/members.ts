@@ -9,7 +9,7 @@ import {
   type MemberRow,
   updateMember,
 } from '../store/control/members.ts';
-import type { Row } from '../store/control/tables.ts';
+import type { MemberRole, Row } from '../store/control/tables.ts';
 import { findTeam, lockTeam } from '../store/control/teams.ts';
 import { revokeTokensOf } from '../store/control/tokens.ts';
 import { findUser, insertUser } from '../store/control/users.ts';
@@ -18,15 +18,29 @@ import { commit, type Platform, tryCommit } from './platform.ts';
 import { defaultSlug } from './teams.ts';
 import { newUser } from './users.ts';
 
-/** The roles that a person can have in a team, and how far each goes. */
-const ranks = { OWNER: 3, MEMBER: 2, DEVELOPER: 1, SECURITY: 0, BILLING: 0, VIEWER: 0 } as const;
-export type MemberRole = keyof typeof ranks;
-export const memberRoles = Object.keys(ranks) as MemberRole[];
+export const memberRoles: readonly MemberRole[] = [
+  'OWNER',
+  'MEMBER',
+  'DEVELOPER',
+  'SECURITY',
+  'BILLING',
+  'VIEWER',
+];
 
-const isMemberRole = (role: string): role is MemberRole => Object.hasOwn(ranks, role);
+/** How far each role goes. */
+const ranks: Record<MemberRole, number> = {
+  OWNER: 3,
+  MEMBER: 2,
+  DEVELOPER: 1,
+  SECURITY: 0,
+  BILLING: 0,
+  VIEWER: 0,
+};
+
+const isMemberRole = (role: Role): role is MemberRole => Object.hasOwn(ranks, role);
 
 /** Whether someone with the role `own` may give the role `other` away: never above their own. */
-export function reaches(own: Role, other: string): boolean {
+export function reaches(own: Role, other: Role): boolean {
   if (own === 'OPERATOR') return true;
   return isMemberRole(own) && isMemberRole(other) && ranks[own] >= ranks[other];
 }

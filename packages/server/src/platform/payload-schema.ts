@@ -11,7 +11,8 @@ const mostSchemas = 2_000;
 /** An array must be at most this long for `uniqueItems`, which compares every two items. */
 const mostUniqueItems = 1_000;
 
-// Patterns with the flag `l` run in time linear to the text, or are refused when they are made. Only these use it.
+// Patterns with this flag run in time linear to the text, or are refused when they are made. Only these have it.
+const linear = 'l';
 setFlagsFromString('--enable-experimental-regexp-engine');
 
 function linearPattern(pattern: string): RegExp {
@@ -20,7 +21,7 @@ function linearPattern(pattern: string): RegExp {
     throw new Error(`the pattern ${pattern} uses \\p{…} or \\u{…}, which are not available`);
   try {
     RegExp(pattern, 'u');
-    return new RegExp(pattern, 'l');
+    return new RegExp(pattern, linear);
   } catch {
     throw new Error(
       `the pattern ${pattern} is no regular expression that runs in linear time (no look-around, no back references, no large repetitions)`,
@@ -33,21 +34,26 @@ linearPattern.code = 'linearPattern';
 /** @throws Error when Ajv refuses the schema */
 export function compileOwnSchema(schema: object): ValidateFunction {
   const ajv = formats.default(
-    new Ajv({ strict: false, coerceTypes: false, logger: false, unicodeRegExp: false, code: { regExp: linearPattern } }),
+    new Ajv({
+      strict: false,
+      coerceTypes: false,
+      logger: false,
+      unicodeRegExp: false,
+      code: { regExp: linearPattern },
+    }),
   );
   // Dialects are read as one: what differs between them is refused or ignored as an unknown keyword.
-  const { $schema: _dialect, $id: _id, ...rest } = schema as Record<string, unknown>;
-  return ajv.compile(rest);
+  return ajv.compile({ ...schema, $schema: undefined, $id: undefined });
 }
 
 /** Why a schema can't be used for payloads, as a sentence; null if it can. */
 export function explainOwnSchema(schema: object): string | null {
-  const root = schema as Record<string, unknown>;
   if (Buffer.byteLength(JSON.stringify(schema)) > mostSchemaBytes)
     return `The schema is larger than ${mostSchemaBytes / 1024} KiB.`;
-  if (root.type !== 'object') return 'The schema must describe an object: "type": "object".';
+  if (!isRecord(schema) || schema.type !== 'object')
+    return 'The schema must describe an object: "type": "object".';
   try {
-    new Survey(root).visit(root, []);
+    new Survey(schema).visit(schema, []);
     compileOwnSchema(schema);
     return null;
   } catch (error) {
@@ -55,8 +61,21 @@ export function explainOwnSchema(schema: object): string | null {
   }
 }
 
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** Keywords whose value is a schema, a list of schemas, or schemas by name. */
-const single = ['additionalItems', 'additionalProperties', 'contains', 'else', 'if', 'items', 'not', 'propertyNames', 'then'];
+const single = [
+  'additionalItems',
+  'additionalProperties',
+  'contains',
+  'else',
+  'if',
+  'items',
+  'not',
+  'propertyNames',
+  'then',
+];
 const listed = ['allOf', 'anyOf', 'items', 'oneOf'];
 const named = ['dependencies', 'dependentSchemas', 'patternProperties', 'properties'];
 const refused = ['$anchor', '$async', '$dynamicAnchor', '$dynamicRef', '$recursiveAnchor', '$recursiveRef'];
@@ -70,9 +89,8 @@ class Survey {
     this.#root = root;
   }
 
-  visit(value: unknown, within: readonly string[]): void {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-    const schema = value as Record<string, unknown>;
+  visit(schema: unknown, within: readonly string[]): void {
+    if (!isRecord(schema)) return;
     this.#schemas += 1;
     if (this.#schemas > mostSchemas)
       throw new Error(`with every $ref written out it holds more than ${mostSchemas} schemas`);
@@ -102,9 +120,8 @@ class Survey {
     let target: unknown = this.#root;
     for (const part of ref.slice(2).split('/')) {
       const key = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
-      const held = typeof target === 'object' && target !== null && Object.hasOwn(target, key);
-      if (!held) throw new Error(`${ref} points to nothing`);
-      target = (target as Record<string, unknown>)[key];
+      if (!isRecord(target) || !Object.hasOwn(target, key)) throw new Error(`${ref} points to nothing`);
+      target = target[key];
     }
     this.visit(target, [...within, ref]);
   }

@@ -16,7 +16,8 @@ import { boundVariables } from '../store/control/variables.ts';
 import { type Actor, demand } from './actor.ts';
 import type { nodeVersions } from './frameworks.ts';
 import { type Caused, commit, type Platform } from './platform.ts';
-import { buildVariable, causedBy, mostVariables, type VariableInput } from './variables.ts';
+import { buildVariable, type VariableInput } from './variable-rows.ts';
+import { causedBy, mostVariables } from './variables.ts';
 
 /** What a project keeps of the many things that Vercel's has: given back as it was given. */
 export interface ProjectSettings {
@@ -67,7 +68,7 @@ const changed = {
 
 /** The project's settings with defaults for what was never given. */
 export function settingsOf(project: ProjectRow): ProjectSettings {
-  return { ...defaultSettings, ...(JSON.parse(project.settings) as Partial<ProjectSettings>) };
+  return { ...defaultSettings, ...keptSettings(project) };
 }
 
 /**
@@ -137,7 +138,10 @@ export async function createProject(
         code: 'ENV_CONFLICT',
         message: 'Two of environmentVariables have one key and share a target; leave one of them out.',
       },
-      limit: { code: 'bad_request', message: `A project has at most ${mostVariables} environment variables.` },
+      limit: {
+        code: 'bad_request',
+        message: `A project has at most ${mostVariables} environment variables.`,
+      },
     },
   );
   return project;
@@ -158,7 +162,7 @@ export async function patchProject(
   const at = platform.clock.now();
   const values = {
     framework: patch.framework === undefined ? project.framework : patch.framework,
-    settings: JSON.stringify({ ...(JSON.parse(project.settings) as object), ...patch.settings }),
+    settings: JSON.stringify({ ...keptSettings(project), ...patch.settings }),
     updated_at: at,
   };
   const row: ProjectRow = { ...project, ...values, name };
@@ -209,13 +213,20 @@ function caused(type: string, project: ProjectRow, more: Record<string, unknown>
   return { type, projectId: id, payload: { project: { id, name }, ...more } };
 }
 
+function keptSettings(project: ProjectRow): Partial<ProjectSettings> {
+  return JSON.parse(project.settings);
+}
+
 function fieldsOf({ framework, settings }: ProjectPatch): string[] {
   return [...(framework === undefined ? [] : ['framework']), ...Object.keys(settings)];
 }
 
 function nameTaken({ id, name }: Pick<ProjectInput, 'id' | 'name'>) {
   const orId = id === null ? '' : `, or the id ${id} is taken`;
-  return { code: 'conflict', message: `The team has a project ${name} already${orId}. Choose another name.` } as const;
+  return {
+    code: 'conflict',
+    message: `The team has a project ${name} already${orId}. Choose another name.`,
+  } as const;
 }
 
 function judgeName(name: string): void {

@@ -16,8 +16,8 @@ import {
   touchToken,
 } from '../store/control/tokens.ts';
 import type { Step, Store } from '../store/store.ts';
-import { type Actor, demand, type Role } from './actor.ts';
-import { type MemberRole, reaches } from './members.ts';
+import { type Actor, demand } from './actor.ts';
+import { reaches } from './members.ts';
 import { commit, type Platform } from './platform.ts';
 
 const rememberMs = 1_000;
@@ -75,7 +75,7 @@ export class TokenBook {
       actor: {
         tokenId: row.id,
         name: row.name,
-        role: row.role as Role,
+        role: row.role,
         teamId: row.team_id,
         userId: row.user_id,
       },
@@ -106,7 +106,7 @@ export class TokenBook {
 
 export interface TokenInput {
   name: string;
-  role: MemberRole | 'PUBLISHER';
+  role: TokenRow['role'];
   /** Epoch ms; null for a token that doesn't expire. */
   expiresAt: number | null;
   /** The person it belongs to; null for nobody. */
@@ -129,7 +129,10 @@ export async function createToken(
   const at = platform.clock.now();
   if (actor.role !== 'OPERATOR') judgeReach(actor, input);
   if (input.expiresAt !== null && input.expiresAt <= at)
-    throw new ApiError('bad_request', 'body.expiresAt lies in the past; choose a later time, or leave it out.');
+    throw new ApiError(
+      'bad_request',
+      'body.expiresAt lies in the past; choose a later time, or leave it out.',
+    );
   const person = input.userId === null ? [] : [await judgePerson(platform, team, input.userId, input.role)];
   const token = newToken();
   const row: TokenRow = {
@@ -192,7 +195,10 @@ function judgeReach(actor: Actor, { role, userId }: TokenInput): void {
       `A token with the role ${actor.role} may not create one with the role ${role}.`,
     );
   if (userId !== null && userId !== actor.userId)
-    throw new ApiError('forbidden', 'Only the operator may create a token for another person; leave userId out.');
+    throw new ApiError(
+      'forbidden',
+      'Only the operator may create a token for another person; leave userId out.',
+    );
 }
 
 /**
@@ -206,11 +212,20 @@ async function judgePerson(
   role: TokenInput['role'],
 ): Promise<Step> {
   if (role === 'PUBLISHER' || team === null)
-    throw new ApiError('bad_request', 'A token with the role PUBLISHER belongs to no person; leave userId out.');
+    throw new ApiError(
+      'bad_request',
+      'A token with the role PUBLISHER belongs to no person; leave userId out.',
+    );
   const member = await findMember(platform.store, team.id, userId);
   if (member === null)
-    throw new ApiError('bad_request', `${userId} is not a member of the team ${team.slug}; add the member first.`);
-  if (!reaches(member.role as Role, role))
-    throw new ApiError('bad_request', `${userId} is ${member.role} of the team, so a token can't be ${role}.`);
+    throw new ApiError(
+      'bad_request',
+      `${userId} is not a member of the team ${team.slug}; add the member first.`,
+    );
+  if (!reaches(member.role, role))
+    throw new ApiError(
+      'bad_request',
+      `${userId} is ${member.role} of the team, so a token can't be ${role}.`,
+    );
   return holdMember(platform.store, team.id, userId, member.role);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { explainPlacement, placesOf, planVariables, type Standing, targets } from './variable-places.ts';
 
 const placement = fc
@@ -10,7 +10,9 @@ const placement = fc
     customEnvironmentIds: fc.uniqueArray(fc.constantFrom('env_a', 'env_b'), { maxLength: 2 }),
   })
   .filter((placed) => explainPlacement(placed) === null);
-const keyed = fc.record({ key: fc.constantFrom('A', 'B') }).chain(({ key }) => placement.map((at) => ({ key, ...at })));
+const keyed = fc
+  .record({ key: fc.constantFrom('A', 'B') })
+  .chain(({ key }) => placement.map((at) => ({ key, ...at })));
 
 /** Variables as a store could hold them: no two of one key in one place. */
 const standing = fc.array(keyed, { maxLength: 6 }).map((all) => {
@@ -57,10 +59,19 @@ test('writing over never takes a place from a variable without taking all of the
 });
 
 test('a variable in the way is named, and one of the same call is not', () => {
-  const there: Standing = { id: 'v1', key: 'A', target: ['production', 'preview'], gitBranch: null, customEnvironmentIds: [] };
+  const there: Standing = {
+    id: 'v1',
+    key: 'A',
+    target: ['production', 'preview'],
+    gitBranch: null,
+    customEnvironmentIds: [],
+  };
   const written = { key: 'A', target: ['production' as const], gitBranch: null, customEnvironmentIds: [] };
   assert.deepEqual(planVariables([written], [there], true), [{ kind: 'conflict', id: 'v1' }]);
-  assert.deepEqual(planVariables([written, written], [], true), [{ kind: 'create' }, { kind: 'conflict', id: null }]);
+  assert.deepEqual(planVariables([written, written], [], true), [
+    { kind: 'create' },
+    { kind: 'conflict', id: null },
+  ]);
   const wider = { ...written, target: ['production' as const, 'preview' as const, 'development' as const] };
   assert.deepEqual(planVariables([wider], [there], true), [{ kind: 'overwrite', id: 'v1' }]);
   assert.deepEqual(planVariables([wider], [there], false), [{ kind: 'conflict', id: 'v1' }]);

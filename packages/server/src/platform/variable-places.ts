@@ -35,7 +35,10 @@ export function placesOf({ target, gitBranch, customEnvironmentIds }: Placement)
 export function explainPlacement({ target, gitBranch, customEnvironmentIds }: Placement): string | null {
   if (target.length === 0 && customEnvironmentIds.length === 0)
     return 'Say where the variable stands: target (production, preview, development) or customEnvironmentIds.';
-  if (gitBranch !== null && (target.length !== 1 || target[0] !== 'preview' || customEnvironmentIds.length > 0))
+  if (
+    gitBranch !== null &&
+    (target.length !== 1 || target[0] !== 'preview' || customEnvironmentIds.length > 0)
+  )
     return 'gitBranch is only for variables whose target is preview alone.';
   return null;
 }
@@ -58,7 +61,9 @@ export function planVariables(
   }
   return written.map((variable) => {
     const places = placesOf(variable);
-    const held = places.map((place) => holders.get(spot(variable.key, place))).filter((id) => id !== undefined);
+    const held = places
+      .map((place) => holders.get(spot(variable.key, place)))
+      .filter((id) => id !== undefined);
     const plan = judge(held);
     if (plan.kind !== 'conflict') for (const place of places) holders.set(spot(variable.key, place), null);
     return plan;

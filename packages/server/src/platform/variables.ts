@@ -1,44 +1,28 @@
 // A project's environment variables. Values are sealed; each variable that is written or removed causes its event in
 // the same commit, and neither key nor value is ever in one.
 import { ApiError } from '../errors.ts';
-import { newVariableId } from '../id.ts';
 import { lockProject, type ProjectRow } from '../store/control/projects.ts';
 import {
   boundVariables,
   deleteVariable,
   findVariable,
-  freePlaces,
-  insertVariable,
   listVariables,
-  takePlaces,
-  updateVariable,
   type VariableRow,
 } from '../store/control/variables.ts';
 import type { Step } from '../store/store.ts';
 import { type Actor, demand } from './actor.ts';
 import { auditOf, type Caused, commit, type Platform, type PlatformChange, tryCommit } from './platform.ts';
-import { userIdOf } from './users.ts';
+import { explainPlacement, placesOf, planVariables, type Standing, type Target } from './variable-places.ts';
 import {
-  explainPlacement,
-  type Placement,
-  placesOf,
-  planVariables,
-  type Standing,
-  type Target,
-} from './variable-places.ts';
+  buildVariable,
+  openSealed,
+  overwriteVariable,
+  placementOf,
+  type VariableInput,
+} from './variable-rows.ts';
 
 /** How many variables a project may have. */
 export const mostVariables = 1_000;
-
-export const variableTypes = ['system', 'secret', 'encrypted', 'plain', 'sensitive'] as const;
-export type VariableType = (typeof variableTypes)[number];
-
-export interface VariableInput extends Placement {
-  key: string;
-  value: string;
-  type: VariableType;
-  comment: string | null;
-}
 
 /** A variable that was not written, because another one stands in its place. */
 export interface VariableConflict {
@@ -61,52 +45,16 @@ const changed = {
   message: 'Somebody else changed this variable at the same moment. Read it again and repeat the call.',
 } as const;
 
-/** The value of a variable in plain text; null for a sensitive one, which nobody reads again. */
-export function openValue(platform: Platform, variable: VariableRow): string | null {
-  return variable.type === 'sensitive' ? null : openSealed(platform, variable);
-}
-
-/** Where a stored variable stands. */
-export function placementOf(variable: VariableRow): Placement {
-  return {
-    target: JSON.parse(variable.target) as Target[],
-    gitBranch: variable.git_branch,
-    customEnvironmentIds: JSON.parse(variable.custom_environment_ids) as string[],
-  };
-}
-
 /** @throws ApiError not_found */
-export async function needVariable(platform: Platform, project: ProjectRow, id: string): Promise<VariableRow> {
+export async function needVariable(
+  platform: Platform,
+  project: ProjectRow,
+  id: string,
+): Promise<VariableRow> {
   const variable = await findVariable(platform.store, project.id, id);
   if (variable === null)
     throw new ApiError('not_found', `The project ${project.name} has no environment variable ${id}.`);
   return variable;
-}
-
-/** The row and the steps of a variable that is new, for changes that make it along with other things. */
-export function buildVariable(
-  platform: Platform,
-  actor: Actor,
-  project: Pick<ProjectRow, 'id' | 'team_id'>,
-  input: VariableInput,
-  at: number,
-  otherwise: string,
-): { row: VariableRow; steps: Step[] } {
-  const wrong = explainPlacement(input);
-  if (wrong !== null) throw new ApiError('bad_request', wrong);
-  const id = newVariableId();
-  const row: VariableRow = {
-    id,
-    team_id: project.team_id,
-    project_id: project.id,
-    ...columnsOf(platform, id, input),
-    created_by: userIdOf(actor),
-    updated_by: null,
-    created_at: at,
-    updated_at: at,
-  };
-  const { store } = platform;
-  return { row, steps: [takePlaces(store, row, placesOf(input), otherwise), insertVariable(store, row)] };
 }
 
 /**
@@ -130,7 +78,11 @@ export async function writeVariables(
   // Each round that is refused had somebody else's change before it.
   for (let round = 0; round < 20; round++) {
     const there = new Map((await listVariables(store, project.id, keys)).map((row) => [row.id, row]));
-    const standing: Standing[] = [...there.values()].map((row) => ({ id: row.id, key: row.key, ...placementOf(row) }));
+    const standing: Standing[] = [...there.values()].map((row) => ({
+      id: row.id,
+      key: row.key,
+      ...placementOf(row),
+    }));
     const plans = planVariables(inputs, standing, upsert);
     const at = clock.now();
     const steps: Step[] = [lockProject(store, project)];
@@ -142,7 +94,7 @@ export async function writeVariables(
       const old = plan.kind === 'overwrite' ? there.get(plan.id) : undefined;
       if (plan.kind === 'conflict') failed.push({ key, target, gitBranch, id: plan.id });
       else if (old !== undefined) {
-        const written = overwrite(platform, actor, old, input, at);
+        const written = overwriteVariable(platform, actor, old, input, at);
         steps.push(...written.steps);
         done.push({ verb: 'updated', row: written.row });
       } else {
@@ -170,7 +122,11 @@ export async function patchVariable(
   patch: Partial<VariableInput>,
 ): Promise<VariableRow> {
   demand(actor, 'variables.write');
-  if (variable.type === 'sensitive' && patch.value === undefined && (patch.type ?? 'sensitive') !== 'sensitive') {
+  if (
+    variable.type === 'sensitive' &&
+    patch.value === undefined &&
+    (patch.type ?? 'sensitive') !== 'sensitive'
+  ) {
     throw new ApiError(
       'bad_request',
       'A sensitive variable can’t be made readable. Give its value along with the new type.',
@@ -179,7 +135,7 @@ export async function patchVariable(
   const input: VariableInput = {
     ...placementOf(variable),
     key: variable.key,
-    type: variable.type as VariableType,
+    type: variable.type,
     comment: variable.comment,
     ...patch,
     value: patch.value ?? openSealed(platform, variable),
@@ -188,13 +144,20 @@ export async function patchVariable(
   if (wrong !== null) throw new ApiError('bad_request', wrong);
   const { store, clock } = platform;
   const at = clock.now();
-  const { row, steps } = overwrite(platform, actor, variable, input, at);
+  const { row, steps } = overwriteVariable(platform, actor, variable, input, at);
   const { key, target, gitBranch } = input;
   const taken = explainConflict({ key, target, gitBranch, id: null });
   await commit(
     platform,
     actor,
-    changeOf(platform, actor, project, [{ verb: 'updated', row }], [lockProject(store, project), ...steps], at),
+    changeOf(
+      platform,
+      actor,
+      project,
+      [{ verb: 'updated', row }],
+      [lockProject(store, project), ...steps],
+      at,
+    ),
     { gone, changed, place: { code: 'ENV_CONFLICT', message: taken } },
   );
   return row;
@@ -212,7 +175,10 @@ export async function removeVariables(
   const { store, clock } = platform;
   const steps = [lockProject(store, project), ...variables.flatMap((row) => deleteVariable(store, row))];
   const done = variables.map((row) => ({ verb: 'deleted' as const, row }));
-  await commit(platform, actor, changeOf(platform, actor, project, done, steps, clock.now()), { gone, changed });
+  await commit(platform, actor, changeOf(platform, actor, project, done, steps, clock.now()), {
+    gone,
+    changed,
+  });
 }
 
 /** What is in the way of a variable, and what to do. */
@@ -251,40 +217,4 @@ function changeOf(
     steps: [...steps, ...others.map((audit) => auditOf(platform, actor, audit))],
     events: done.map(({ verb, row }) => causedBy(verb, row)),
   };
-}
-
-function overwrite(
-  platform: Platform,
-  actor: Actor,
-  old: VariableRow,
-  input: VariableInput,
-  at: number,
-): { row: VariableRow; steps: Step[] } {
-  const { store } = platform;
-  const values = { ...columnsOf(platform, old.id, input), updated_by: userIdOf(actor), updated_at: at };
-  const row = { ...old, ...values };
-  return {
-    row,
-    steps: [
-      updateVariable(store, old, values),
-      freePlaces(store, old.id),
-      takePlaces(store, row, placesOf(input), 'place'),
-    ],
-  };
-}
-
-function columnsOf(platform: Platform, id: string, input: VariableInput) {
-  return {
-    key: input.key,
-    value_sealed: platform.vault.seal(input.value, `variables:${id}`),
-    type: input.type,
-    target: JSON.stringify(input.target),
-    git_branch: input.gitBranch,
-    custom_environment_ids: JSON.stringify(input.customEnvironmentIds),
-    comment: input.comment,
-  };
-}
-
-function openSealed(platform: Platform, variable: VariableRow): string {
-  return platform.vault.open(variable.value_sealed, `variables:${variable.id}`);
 }

@@ -136,7 +136,7 @@ export type RedeliverOutcome = 'queued' | 'canceled' | 'disabled' | 'missing';
 
 /** One statement of a change. `rows` is how many rows it must affect (or return), else all is rolled back. */
 export interface Step {
-  query: CompiledQuery<unknown>;
+  query: CompiledQuery;
   rows?: number;
   /** What the caller is told when `rows` did not hold or a unique key was taken. */
   otherwise?: string;
@@ -180,7 +180,7 @@ export interface DeliveryStore {
   holdLane(tag: string, at: number): Promise<void>;
   endpoints(tags: string[]): Promise<EndpointRow[]>;
   /** Writes up to `limit` pending deliveries of removed endpoints as canceled. Returns how many there were. */
-  cancelRemoved(now: number, limit: number): Promise<number>;
+  cancelRemoved(limit: number): Promise<number>;
   /** Rebuilds markers that a crash may have lost. */
   sweep(now: number): Promise<void>;
   /** Writes what waits, then lets go of the store. */

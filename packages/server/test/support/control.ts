@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, HTTPMethods } from 'fastify';
 import pino from 'pino';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { readSettings } from '../../src/config.ts';
@@ -12,17 +12,7 @@ import { parseNetworks } from '../../src/engine/guard.ts';
 import { createPublisher } from '../../src/engine/publish.ts';
 import { setUp } from '../../src/first-start.ts';
 import { buildApp } from '../../src/http/app.ts';
-import { deliveriesDoor } from '../../src/http/deliveries.ts';
-import { eventTypesDoor } from '../../src/http/event-types.ts';
-import { eventsDoor } from '../../src/http/events.ts';
-import { membersDoor } from '../../src/http/members.ts';
-import { projectsDoor } from '../../src/http/projects.ts';
-import { signInLinksDoor } from '../../src/http/sign-in-links.ts';
-import { teamsDoor } from '../../src/http/teams.ts';
-import { tokensDoor } from '../../src/http/tokens.ts';
-import { userDoor } from '../../src/http/user.ts';
-import { variablesDoor } from '../../src/http/variables.ts';
-import { webhooksDoor } from '../../src/http/webhooks.ts';
+import { doors } from '../../src/http/doors.ts';
 import { Catalogue } from '../../src/platform/catalogue.ts';
 import { TeamBook } from '../../src/platform/teams.ts';
 import { TokenBook } from '../../src/platform/tokens.ts';
@@ -38,7 +28,7 @@ export interface Answer {
   status: number;
   headers: Record<string, unknown>;
   // biome-ignore lint/suspicious/noExplicitAny: what an answer holds is what the test asserts
-  body: any;
+  body: any; // oxlint-disable-line typescript/no-explicit-any
 }
 
 export interface ControlPlane {
@@ -46,25 +36,27 @@ export interface ControlPlane {
   store: Store;
   /** Tags of endpoints that changes touched, in order. */
   touched: string[];
-  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  call(method: HTTPMethods, path: string, options?: CallOptions): Promise<Answer>;
   /** A new token, through the API. */
   token(role: string, more?: { teamId?: string; userId?: string; expiresAt?: number }): Promise<string>;
   /** A new team, through the API. */
   team(slug: string, plan?: string): Promise<{ id: string; slug: string }>;
   /** Every event in the store, oldest first, with its body parsed. */
-  events(): Promise<{ type: string; teamId: string; projectId: string | null; payload: Record<string, unknown> }[]>;
+  events(): Promise<
+    { type: string; teamId: string; projectId: string | null; payload: Record<string, unknown> }[]
+  >;
   audit(): Promise<Row<'audit'>[]>;
   /** Moves wall time and the monotonic clock forward. */
   pass(ms: number): void;
   /** The keys that seal from now on, newest first. */
-  useKeys(keys: Buffer[]): void;
-  readonly keys: Buffer[];
+  useKeys(keys: readonly Buffer[]): void;
+  readonly keys: readonly Buffer[];
   close(): Promise<void>;
 }
 
 export interface CallOptions {
   token?: string | null;
-  body?: unknown;
+  body?: object;
   headers?: Record<string, string>;
 }
 
@@ -77,8 +69,12 @@ export async function startControlPlane(): Promise<ControlPlane> {
     monotonic: () => systemClock.monotonic() + aheadMs,
   };
   const settings = readSettings({ POSTHORN_ALLOWED_NETWORKS: '127.0.0.0/8' });
-  const store = await openSqliteStore({ path: join(folder, 'posthorn.db'), now: clock.now(), delivers: false });
-  let keys = [randomBytes(32)];
+  const store = await openSqliteStore({
+    path: join(folder, 'posthorn.db'),
+    now: clock.now(),
+    delivers: false,
+  });
+  let keys: readonly Buffer[] = [randomBytes(32)];
   const catalogue = new Catalogue();
   await catalogue.load(store);
   const touched: string[] = [];
@@ -90,7 +86,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     limits: settings,
     onAccepted() {},
   });
-  const platform = { store, publisher, clock, vault: new Vault(keys), settings, catalogue };
+  const platform = { store, publisher, clock, vault: new Vault([...keys]), settings, catalogue };
   await setUp({ store, clock, vault: platform.vault, publicUrl });
   const app = await buildApp({
     house: {
@@ -100,29 +96,25 @@ export async function startControlPlane(): Promise<ControlPlane> {
     },
     logger: pino({ level: 'silent' }),
     version: '0.0.0',
-    doors: [
-      webhooksDoor({ allowed: parseNetworks('127.0.0.0/8'), own: null }),
-      eventsDoor,
-      deliveriesDoor,
-      userDoor,
-      teamsDoor,
-      membersDoor,
-      tokensDoor,
-      signInLinksDoor(() => publicUrl),
-      projectsDoor,
-      variablesDoor,
-      eventTypesDoor,
-    ],
+    doors: doors({
+      guard: { allowed: parseNetworks('127.0.0.0/8'), own: null },
+      publicUrl: () => publicUrl,
+      system: {
+        metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
+        unready: () => Promise.resolve(null),
+        metricsToken: null,
+      },
+    }),
     onResponse() {},
   });
 
   const call: ControlPlane['call'] = async (method, path, options = {}) => {
     const { token = operatorToken, body, headers = {} } = options;
     const answer = await app.inject({
-      method: method as 'GET',
+      method,
       url: path,
       headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
-      ...(body === undefined ? {} : { payload: body as object }),
+      ...(body === undefined ? {} : { payload: body }),
     });
     return {
       status: answer.statusCode,
@@ -136,14 +128,16 @@ export async function startControlPlane(): Promise<ControlPlane> {
     touched,
     call,
     async token(role, more = {}) {
-      const { status, body } = await call('POST', '/v1/tokens', { body: { name: `a ${role}`, role, ...more } });
+      const { status, body } = await call('POST', '/v1/tokens', {
+        body: { name: `a ${role}`, role, ...more },
+      });
       if (status !== 201) throw new Error(`No token: ${JSON.stringify(body)}`);
-      return body.token as string;
+      return body.token;
     },
     async team(slug, plan = 'pro') {
       const { status, body } = await call('POST', '/v1/teams', { body: { slug, name: slug, plan } });
       if (status !== 200) throw new Error(`No team: ${JSON.stringify(body)}`);
-      return body as { id: string; slug: string };
+      return body;
     },
     async events() {
       const rows = await store.read(store.queries.selectFrom('events').selectAll().orderBy('seq').compile());
@@ -151,7 +145,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
         type: row.type,
         teamId: row.team_id,
         projectId: row.project_id,
-        payload: JSON.parse(Buffer.from(row.body).toString('utf8')).payload as Record<string, unknown>,
+        payload: JSON.parse(Buffer.from(row.body).toString('utf8')).payload,
       }));
     },
     audit: () => store.read(store.queries.selectFrom('audit').selectAll().orderBy('id').compile()),
@@ -160,7 +154,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     },
     useKeys(next) {
       keys = next;
-      platform.vault = new Vault(next);
+      platform.vault = new Vault([...next]);
     },
     get keys() {
       return keys;

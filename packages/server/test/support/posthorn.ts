@@ -41,41 +41,21 @@ export function newDataDir(): string {
 
 /** Starts a process and waits until it is ready. Without `dataDir` it gets a new one of its own. */
 export async function startPosthorn(env: Record<string, string> = {}, dataDir = newDataDir()): Promise<Posthorn> {
-  const child = spawn(process.execPath, [entry, 'start'], {
-    env: {
-      ...cleanEnvironment(),
-      POSTHORN_PORT: '0',
-      POSTHORN_DATA_DIR: dataDir,
-      POSTHORN_ADMIN_TOKEN: adminToken,
-      POSTHORN_ALLOWED_NETWORKS: '127.0.0.0/8,::1/128',
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let printed = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    printed += text;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    printed += text;
-  });
-  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
-    child.once('exit', (code, signal) => resolve(signal ?? code));
-  });
+  const { child, output, ended } = launch(env, dataDir);
   const url = await new Promise<string>((resolve, reject) => {
     const look = () => {
-      const found = /http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost|0\.0\.0\.0):\d+/.exec(printed);
+      const found = /http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost|0\.0\.0\.0):\d+/.exec(output());
       if (found !== null) resolve(found[0]);
     };
     child.stdout?.on('data', look);
-    child.once('exit', () => reject(new Error(`Posthorn ended before it was ready:\n${printed}`)));
+    child.once('exit', () => reject(new Error(`Posthorn ended before it was ready:\n${output()}`)));
   });
 
   const posthorn: Posthorn = {
     url,
     dataDir,
     process: child,
-    output: () => printed,
+    output,
     async call(method, path, options = {}) {
       const { token = adminToken, body, raw, headers = {} } = options;
       const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
@@ -107,6 +87,41 @@ export async function startPosthorn(env: Record<string, string> = {}, dataDir = 
     const { status } = await posthorn.call('GET', '/readyz');
     if (status === 200) return posthorn;
   }
+}
+
+/** Starts a process that is expected to end by itself: what it says, and its exit code. */
+export async function startRefused(
+  env: Record<string, string>,
+  dataDir: string,
+): Promise<{ code: number | NodeJS.Signals | null; output: string }> {
+  const { output, ended } = launch(env, dataDir);
+  return { code: await ended, output: output() };
+}
+
+function launch(env: Record<string, string>, dataDir: string) {
+  const child = spawn(process.execPath, [entry, 'start'], {
+    env: {
+      ...cleanEnvironment(),
+      POSTHORN_PORT: '0',
+      POSTHORN_DATA_DIR: dataDir,
+      POSTHORN_ADMIN_TOKEN: adminToken,
+      POSTHORN_ALLOWED_NETWORKS: '127.0.0.0/8,::1/128',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  // Its last words may come after its exit, so `close` is what ends it.
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.once('close', (code, signal) => resolve(signal ?? code));
+  });
+  return { child, ended, output: () => printed };
 }
 
 /** The environment without any setting of Posthorn's. */

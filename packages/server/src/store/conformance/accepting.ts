@@ -16,6 +16,7 @@ import {
   onStore,
   publish,
   remove,
+  sharedStore,
   startAt,
   stateOf,
   storedOf,
@@ -33,9 +34,10 @@ async function countEvents(store: Store, teamId: string): Promise<number> {
 
 export function describeAccepting(open: OpenStore): void {
   describe('matching', () => {
+    const shared = sharedStore(open);
     test(
       'a webhook gets the events of its team and types, whatever others are subscribed to',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const [ours, theirs] = [await addTeam(store), await addTeam(store)];
         const one = await addWebhook(store, ours);
         const both = await addWebhook(store, ours, { types: [usualType, 'project.created'] });
@@ -49,7 +51,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       'a selection of projects gets the events of those projects only, and never widens',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store);
         const [site, shop] = [await addProject(store, team), await addProject(store, team)];
         const all = await addWebhook(store, team);
@@ -69,7 +71,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       'account webhooks get nothing on the hobby plan, from the very next event on',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store, 'pro');
         const { tag } = await addWebhook(store, team);
         const setPlan = (plan: 'hobby' | 'enterprise') =>
@@ -88,7 +90,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       'a disabled webhook gets no delivery, an enabled one again, a removed one never',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store);
         let hook = await addWebhook(store, team);
         assert.deepEqual(await tagsOf(store, newEvent(team)), [hook.tag]);
@@ -103,7 +105,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       'a test event is for its one webhook, subscribed or not, and for no other team’s',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const [team, other] = [await addTeam(store), await addTeam(store)];
         let hook = await addWebhook(store, team, { types: ['project.created'] });
         await addWebhook(store, team);
@@ -126,7 +128,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       'births carry the version that the webhook has',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store);
         const hook = await addWebhook(store, team);
         const [before] = await publish(store, newEvent(team));
@@ -138,6 +140,7 @@ export function describeAccepting(open: OpenStore): void {
   });
 
   describe('ids', () => {
+    const shared = sharedStore(open);
     test(
       'the same id with the same content is known: key order does not count, and nothing is made again',
       onStore(open, async (store) => {
@@ -160,7 +163,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       'the same id with other content is a conflict: payload, type, projectId, region',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store);
         const base = { id: 'order-1', payload: { a: [1, 2] }, projectId: 'prj_1', region: 'fra1' };
         await publish(store, newEvent(team, base));
@@ -183,7 +186,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       'createdAt is content only where both publishers gave it',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store);
         const accept = async (id: string, createdAt?: number) => {
           const event = newEvent(team, {
@@ -205,7 +208,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       'an id belongs to its team, and an id that the store’s side made can be used again too',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const [team, other] = [await addTeam(store), await addTeam(store)];
         await publish(store, newEvent(team, { id: 'same' }));
         await publish(store, newEvent(other, { id: 'same', payload: { else: true } }));
@@ -239,7 +242,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       '50 publishes of one id at once: one is stored and every other is told of it',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store);
         await addWebhook(store, team);
         const outcomes = await Promise.all(
@@ -259,6 +262,7 @@ export function describeAccepting(open: OpenStore): void {
   });
 
   describe('groups', () => {
+    const shared = sharedStore(open);
     test(
       'a conflict takes its whole group back and leaves the others of the commit alone',
       onStore(open, async (store) => {
@@ -288,7 +292,7 @@ export function describeAccepting(open: OpenStore): void {
 
     test(
       'groups of one commit keep their own answers, in order',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store);
         await addWebhook(store, team);
         const sizes = [3, 1, 0, 40, 2];

@@ -1,5 +1,6 @@
 // The bed of the store's conformance suite: what a test needs to set a scene (teams, webhooks, events, attempts) and
 // to look at it. It talks to the Store seam and the control plane's queries only, so that every store can lie in it.
+import { after } from 'node:test';
 import { serialiseEvent } from '../../core/envelope.ts';
 import { newAlphanumeric, newSortableId, newTag, newTeamId, newWebhookId } from '../../id.ts';
 import { findDelivery } from '../control/history.ts';
@@ -60,6 +61,16 @@ export function onStore(
   };
 }
 
+/** Has the tests of one `describe` share a store: for those that look at nothing but their own team. */
+export function sharedStore(open: OpenStore): (work: (store: Store) => Promise<void>) => () => Promise<void> {
+  let opened: Promise<OpenedStore> | null = null;
+  after(async () => (await opened)?.dispose());
+  return (work) => async () => {
+    opened ??= open({ now: startAt, delivers: true });
+    await work((await opened).store);
+  };
+}
+
 /** Makes a change that must not be refused. */
 export async function change(
   store: Store,
@@ -72,7 +83,8 @@ export async function change(
 
 export async function addTeam(store: Store, plan: 'hobby' | 'pro' | 'enterprise' = 'pro'): Promise<string> {
   const id = newTeamId();
-  const row = { id, slug: id, name: id, plan, creator_id: null, created_at: startAt, updated_at: startAt };
+  const times = { created_at: startAt, updated_at: startAt };
+  const row = { id, slug: id, name: id, plan, creator_id: null, webhook_count: 0, ...times };
   await change(store, {
     steps: [{ query: store.queries.insertInto('teams').values(row).compile(), rows: 1 }],
   });
@@ -81,7 +93,8 @@ export async function addTeam(store: Store, plan: 'hobby' | 'pro' | 'enterprise'
 
 export async function addProject(store: Store, teamId: string): Promise<string> {
   const id = `prj_${newAlphanumeric(28)}`;
-  const row = { id, team_id: teamId, name: id, framework: null, created_at: startAt, updated_at: startAt };
+  const times = { created_at: startAt, updated_at: startAt };
+  const row = { id, team_id: teamId, name: id, framework: null, settings: '{}', ...times };
   await change(store, {
     steps: [{ query: store.queries.insertInto('projects').values(row).compile(), rows: 1 }],
   });

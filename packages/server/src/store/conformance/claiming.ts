@@ -16,6 +16,7 @@ import {
   onStore,
   publish,
   publishHeld,
+  sharedStore,
   startAt,
   storedOf,
   usualType,
@@ -265,6 +266,7 @@ export function describeClaiming(open: OpenStore): void {
   });
 
   describe('held at birth', () => {
+    const shared = sharedStore(open);
     test(
       'a lane is given at most 256; the rest is claimed as it gets room',
       onStore(open, async (store) => {
@@ -286,7 +288,7 @@ export function describeClaiming(open: OpenStore): void {
 
     test(
       'what is born behind a backlog queues behind it, until a claim has emptied it',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store);
         const { tag } = await addWebhook(store, team);
         const held = await publishHeld(store, newEvent(team));
@@ -301,7 +303,7 @@ export function describeClaiming(open: OpenStore): void {
 
     test(
       'a waiting retry is no backlog',
-      onStore(open, async (store) => {
+      shared(async (store) => {
         const team = await addTeam(store);
         await addWebhook(store, team);
         const held = await publishHeld(store, newEvent(team));

@@ -2,7 +2,13 @@
 import { describe } from 'node:test';
 import { describeAccepting } from './accepting.ts';
 import type { OpenStore } from './bed.ts';
+import { describeChanging } from './changing.ts';
 import { describeClaiming } from './claiming.ts';
+import { describeFinishing } from './finishing.ts';
+import { describeKeeping } from './keeping.ts';
+import { describeOrdering } from './ordering.ts';
+import { describeProperty } from './property.ts';
+import { describeReading } from './reading.ts';
 
 export type { OpenedStore, OpenOptions, OpenStore } from './bed.ts';
 
@@ -11,5 +17,11 @@ export function describeStore(name: string, open: OpenStore): void {
   describe(name, () => {
     describeAccepting(open);
     describeClaiming(open);
+    describeFinishing(open);
+    describeOrdering(open);
+    describeChanging(open);
+    describeKeeping(open);
+    describeReading(open);
+    describeProperty(open);
   });
 }

@@ -164,7 +164,7 @@ export async function listDeliveries(store: Store, filter: DeliveryFilter): Prom
   }
   // A delivery that finished between the two reads stands in both: the finished one is the newer truth.
   const byKey = new Map((await Promise.all(lists)).flat().map((row) => [row.key, row]));
-  return [...byKey.values()].sort((a, b) => (a.key < b.key ? 1 : -1)).slice(0, limit);
+  return [...byKey.values()].toSorted((a, b) => (a.key < b.key ? 1 : -1)).slice(0, limit);
 }
 
 /** One delivery by its key; `teamId` null looks in every team. */
@@ -197,7 +197,7 @@ export async function listDeliveriesOfEvent(store: Store, event: EventRow): Prom
   const waiting = (await store.read(pending.compile())) as DeliveryRow[];
   const done = (await store.read(finished.compile())) as DeliveryRow[];
   const byKey = new Map([...waiting, ...done].map((row) => [row.key, row]));
-  return [...byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  return [...byKey.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 /** A delivery's attempts, first to last. */

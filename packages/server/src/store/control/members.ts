@@ -2,12 +2,12 @@
 import { sql } from 'kysely';
 import type { Step, Store } from '../store.ts';
 import { containing, type PageOf, readTimePage, type TimePage } from './pages.ts';
-import type { NewRow } from './tables.ts';
+import type { MemberRole, NewRow } from './tables.ts';
 
 /** A membership with its user. */
 export interface MemberRow {
   user_id: string;
-  role: string;
+  role: MemberRole;
   created_at: number;
   email: string;
   username: string;
@@ -15,7 +15,7 @@ export interface MemberRow {
 }
 
 export interface MemberFilter {
-  role: string | null;
+  role: MemberRole | null;
   /** Part of an e-mail address, user name or name. */
   search: string | null;
 }
@@ -78,17 +78,17 @@ export function insertMember(store: Store, row: NewRow<'members'>): Step {
 }
 
 /** Gives a member another role. Fails with `last owner` where none would be left; the team's row is locked before. */
-export function updateMember(store: Store, teamId: string, userId: string, role: string): Step {
+export function updateMember(store: Store, teamId: string, userId: string, role: MemberRole): Step {
   const query = store.queries
     .updateTable('members')
     .set({ role })
     .where('team_id', '=', teamId)
     .where('user_id', '=', userId)
-    .where(({ or, eb, exists }) =>
-      or([
+    .where((eb) =>
+      eb.or([
         eb(eb.val(role), '=', 'OWNER'),
         eb('role', '<>', 'OWNER'),
-        exists(otherOwners(store, teamId, userId)),
+        eb.exists(otherOwners(store, teamId, userId)),
       ]),
     );
   return { query: query.compile(), rows: 1, otherwise: 'last owner' };
@@ -100,14 +100,12 @@ export function deleteMember(store: Store, teamId: string, userId: string): Step
     .deleteFrom('members')
     .where('team_id', '=', teamId)
     .where('user_id', '=', userId)
-    .where(({ or, eb, exists }) =>
-      or([eb('role', '<>', 'OWNER'), exists(otherOwners(store, teamId, userId))]),
-    );
+    .where((eb) => eb.or([eb('role', '<>', 'OWNER'), eb.exists(otherOwners(store, teamId, userId))]));
   return { query: query.compile(), rows: 1, otherwise: 'last owner' };
 }
 
 /** Makes sure that a member still has the role it was read with; fails with `member`. */
-export function holdMember(store: Store, teamId: string, userId: string, role: string): Step {
+export function holdMember(store: Store, teamId: string, userId: string, role: MemberRole): Step {
   const query = store.queries
     .updateTable('members')
     .set({ role })

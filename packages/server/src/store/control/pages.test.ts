@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import { containing, readTimePage } from './pages.ts';
+import * as fc from 'fast-check';
+import { containing, type PageOf, readTimePage } from './pages.ts';
 
 interface Item {
   id: number;
@@ -26,7 +26,7 @@ test('the pages of a list hold every row once, newest first, however many share 
       const seen: Item[] = [];
       let until: number | null = null;
       for (let pages = 0; pages <= items.length; pages++) {
-        const page = await readTimePage({ limit, since: null, until }, fetchFrom(items));
+        const page: PageOf<Item> = await readTimePage({ limit, since: null, until }, fetchFrom(items));
         seen.push(...page.rows);
         until = page.next;
         if (until === null) break;

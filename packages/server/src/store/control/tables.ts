@@ -2,6 +2,9 @@
 // values 0 and 1, lists JSON text, sealed columns bytes.
 import type { Insertable, Kysely, Selectable } from 'kysely';
 
+/** The roles that a person can have in a team. */
+export type MemberRole = 'OWNER' | 'MEMBER' | 'DEVELOPER' | 'SECURITY' | 'BILLING' | 'VIEWER';
+
 export interface Tables {
   meta: { name: string; value: string };
   teams: {
@@ -15,12 +18,12 @@ export interface Tables {
     updated_at: number;
   };
   users: { id: string; email: string; username: string; name: string | null; created_at: number };
-  members: { team_id: string; user_id: string; role: string; created_at: number };
+  members: { team_id: string; user_id: string; role: MemberRole; created_at: number };
   tokens: {
     id: string;
     hash: string;
     name: string;
-    role: string;
+    role: MemberRole | 'PUBLISHER';
     team_id: string | null;
     user_id: string | null;
     created_by: string | null;
@@ -51,7 +54,7 @@ export interface Tables {
     project_id: string;
     key: string;
     value_sealed: Uint8Array;
-    type: string;
+    type: 'system' | 'secret' | 'encrypted' | 'plain' | 'sensitive';
     target: string;
     git_branch: string | null;
     custom_environment_ids: string;

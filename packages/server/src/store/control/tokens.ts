@@ -43,8 +43,10 @@ export function listTokens(
       .selectFrom('tokens')
       .selectAll()
       .where('revoked_at', 'is', null)
-      .where(({ or, eb }) =>
-        teamless ? or([eb('team_id', '=', teamId), eb('team_id', 'is', null)]) : eb('team_id', '=', teamId),
+      .where((eb) =>
+        teamless
+          ? eb.or([eb('team_id', '=', teamId), eb('team_id', 'is', null)])
+          : eb('team_id', '=', teamId),
       )
       .orderBy('created_at', 'desc')
       .orderBy('id')
@@ -84,7 +86,7 @@ export function revokeTokensOf(
   store: Store,
   teamId: string,
   userId: string,
-  roles: readonly string[] | null,
+  roles: readonly TokenRow['role'][] | null,
   at: number,
 ): Step {
   let query = store.queries

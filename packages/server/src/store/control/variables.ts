@@ -106,10 +106,11 @@ export function boundVariables(store: Store, projectId: string, limit: number): 
       .updateTable('projects')
       .set((eb) => ({ updated_at: eb.ref('updated_at') }))
       .where('id', '=', projectId)
-      .where(({ eb, selectFrom, fn }) =>
+      .where((eb) =>
         eb(
-          selectFrom('variables')
-            .select(fn.countAll<number>().as('count'))
+          eb
+            .selectFrom('variables')
+            .select(eb.fn.countAll<number>().as('count'))
             .where('project_id', '=', projectId),
           '<=',
           limit,

@@ -4,7 +4,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { uidLength } from '../../id.ts';
 import type { Claimed, ClaimRequest, ClaimResult, Lease, RedeliverOutcome } from '../store.ts';
-import { heldAt, type Lanes, orderedOffset } from './lanes.ts';
+import { heldAt, type Lanes, orderedOffset, unheld } from './lanes.ts';
 
 /** While a lane is being worked off, its marker stands this far ahead, as a safety net only. */
 const workingMs = 5_000;
@@ -43,7 +43,8 @@ export class Claimer {
   constructor(db: DatabaseSync, lanes: Lanes) {
     this.#lanes = lanes;
     this.#due = db.prepare(
-      'SELECT id, event_seq, type, attempts, created_at, extra FROM pending WHERE tag = ? AND available_at <= ? ORDER BY available_at LIMIT ?',
+      `SELECT id, event_seq, type, attempts, created_at, extra FROM pending
+        WHERE tag = ? AND available_at <= ? AND ${unheld} ORDER BY available_at LIMIT ?`,
     );
     // A redelivery of a pending delivery asks for no more than this attempt; those of a finished one are counted.
     this.#hold = db.prepare(
@@ -51,7 +52,7 @@ export class Claimer {
     );
     this.#body = db.prepare('SELECT body FROM events WHERE seq = ?');
     this.#nextFree = db.prepare(
-      `SELECT available_at FROM pending WHERE tag = ? AND available_at < ${orderedOffset} ORDER BY available_at LIMIT 1`,
+      `SELECT available_at FROM pending WHERE tag = ? AND available_at < ${orderedOffset} AND ${unheld} ORDER BY available_at LIMIT 1`,
     );
     const head =
       'SELECT id, event_seq, type, attempts, created_at, extra, order_key, available_at FROM pending';
@@ -106,7 +107,7 @@ export class Claimer {
 
   #claimLane(tag: string, wanted: number, now: number, result: ClaimResult): void {
     const state = this.#lanes.state(tag);
-    if (state === null || state.removed || !state.enabled) {
+    if (state === null || state.removedAt !== null || !state.enabled) {
       this.#lanes.setMarker(tag, null);
       this.#lanes.setBehind(tag, false);
       result.looked.push({ tag, more: false });
@@ -173,7 +174,7 @@ export class Claimer {
     const { changes } = this.#free.run(this.#lanes.laneTime(tag, at, at), tag, key);
     if (changes === 0) return;
     this.#lanes.letGo(tag, bytes);
-    if (state?.removed === true) this.#lanes.noteRemoved(tag);
+    if (state !== null && state.removedAt !== null) this.#lanes.noteRemoved(tag);
     this.#lanes.setBehind(tag, true);
     this.#lanes.mark(tag, at);
   }
@@ -187,7 +188,7 @@ export class Claimer {
       | undefined;
     if (waiting === undefined && finished === undefined) return 'missing';
     const state = this.#lanes.state(tag);
-    if (state === null || state.removed || finished?.state === 'canceled') return 'canceled';
+    if (state === null || state.removedAt !== null || finished?.state === 'canceled') return 'canceled';
     if (!state.enabled) return 'disabled';
     const laneNow = now - state.shiftMs;
     if (waiting !== undefined) this.#setTime.run(laneNow, tag, key);
@@ -226,8 +227,8 @@ export class Claimer {
         for (const held of this.#heldRows.all(tag, heldAt) as { id: string }[])
           this.#takeBack.run(laneNow, tag, held.id);
       }
-      if (state?.removed === true) this.#lanes.noteRemoved(tag);
-      if (state === null || state.removed || !state.enabled) continue;
+      if (state !== null && state.removedAt !== null) this.#lanes.noteRemoved(tag);
+      if (state === null || state.removedAt !== null || !state.enabled) continue;
       const next = (this.#nextFree.get(tag) as { available_at: number } | undefined)?.available_at;
       const ordered = this.#firstHead.get(tag) !== undefined;
       if (next !== undefined || ordered)

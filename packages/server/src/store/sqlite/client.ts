@@ -62,8 +62,8 @@ class SqliteDeliveries implements DeliveryStore {
     return (await this.turns.operate({ kind: 'endpoints', tags }, 'endpoints')).rows;
   }
 
-  async cancelRemoved(now: number, limit: number): Promise<number> {
-    return (await this.turns.operate({ kind: 'cancel', now, limit }, 'cancel')).count;
+  async cancelRemoved(limit: number): Promise<number> {
+    return (await this.turns.operate({ kind: 'cancel', limit }, 'cancel')).count;
   }
 
   async sweep(now: number): Promise<void> {
@@ -91,6 +91,8 @@ class SqliteStore extends SqliteDeliveries implements Store {
   });
   readonly #writer: Worker;
   readonly #reader: Worker;
+  /** Resolves when the reader has answered everything and ended. */
+  readonly #readerEnd: Promise<void>;
   readonly #asked = new Map<number, Asked>();
   #questions = 0;
 
@@ -101,10 +103,13 @@ class SqliteStore extends SqliteDeliveries implements Store {
     this.#reader = reader;
     reader.on('message', (reply: Reply) => this.#hear(reply));
     reader.on('error', (error) => turns.lose(error));
-    turns.closed.then(
-      () => this.#forsake(),
-      () => this.#forsake(),
-    );
+    this.#readerEnd = new Promise((resolve) => {
+      reader.on('exit', () => {
+        turns.lose(new StoreUnavailable('The store was closed.'));
+        this.#forsake();
+        resolve();
+      });
+    });
   }
 
   accept(group: AcceptGroup): Promise<AcceptOutcome> {
@@ -161,6 +166,7 @@ class SqliteStore extends SqliteDeliveries implements Store {
   override async close(): Promise<void> {
     await super.close();
     this.#reader.postMessage('close');
+    await this.#readerEnd;
   }
 }
 
@@ -168,7 +174,7 @@ class SqliteStore extends SqliteDeliveries implements Store {
 function plainStep(step: Step): Step {
   return {
     ...step,
-    query: { sql: step.query.sql, parameters: step.query.parameters } as CompiledQuery<unknown>,
+    query: { sql: step.query.sql, parameters: step.query.parameters } as CompiledQuery,
   };
 }
 

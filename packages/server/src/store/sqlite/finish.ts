@@ -2,7 +2,7 @@
 // delivery leaves `pending` for `deliveries`; see core/delivery.ts for the states.
 import type { DatabaseSync } from 'node:sqlite';
 import type { AttemptRecord, FinishOutcome } from '../store.ts';
-import { heldAt, type Lanes, orderedOffset } from './lanes.ts';
+import { heldAt, type Lanes, orderedOffset, unheld } from './lanes.ts';
 
 interface Held {
   event_seq: number;
@@ -64,7 +64,7 @@ export class Finisher {
     );
     this.#nextInOrder = db.prepare('SELECT 1 FROM pending WHERE tag = ? AND order_key = ? LIMIT 1');
     this.#removedRows = db.prepare(
-      `DELETE FROM pending WHERE tag = ?1 AND id IN (SELECT id FROM pending WHERE tag = ?1 AND available_at < ${heldAt} LIMIT ?2)
+      `DELETE FROM pending WHERE tag = ?1 AND id IN (SELECT id FROM pending WHERE tag = ?1 AND ${unheld} LIMIT ?2)
        RETURNING id, event_seq, type, attempts, last_status, last_cause, created_at, extra`,
     );
   }
@@ -81,7 +81,7 @@ export class Finisher {
     this.#writeDelivery(record, row, next.kind, finishedAt);
     this.#writeAttempt(record);
     let dueAt: number | null = null;
-    if (next.kind === 'failed' && row.asked > 0 && this.#lanes.state(record.tag)?.removed === false) {
+    if (next.kind === 'failed' && row.asked > 0 && this.#lanes.isThere(record.tag)) {
       // Somebody asked for an attempt while the last one was on its way: it still gets one.
       this.#insertExtra.run(
         record.key,
@@ -108,7 +108,7 @@ export class Finisher {
     if (row === undefined) return lost;
     this.#lanes.letGo(record.tag, record.bytes);
     this.#writeAttempt(record);
-    if (this.#lanes.state(record.tag)?.removed !== false) {
+    if (!this.#lanes.isThere(record.tag)) {
       this.#takeHeld.get(record.tag, record.key);
       this.#lanes.countPending(-1);
       this.#writeDelivery(record, row, 'canceled', finishedAt);
@@ -143,7 +143,7 @@ export class Finisher {
       record.key,
     );
     this.#writeAttempt(record);
-    if (row.asked > 1 && this.#lanes.state(record.tag)?.removed === false) {
+    if (row.asked > 1 && this.#lanes.isThere(record.tag)) {
       const laneNow = this.#lanes.laneTime(record.tag, finishedAt, finishedAt);
       this.#againExtra.run(record.number, laneNow, record.tag, record.key);
       this.#lanes.mark(record.tag, finishedAt);
@@ -188,11 +188,12 @@ export class Finisher {
   }
 
   /** Writes up to `limit` pending deliveries of removed endpoints as canceled; answers how many there were. */
-  cancelRemoved(now: number, limit: number): number {
+  cancelRemoved(limit: number): number {
     let done = 0;
     for (const tag of this.#lanes.removed) {
-      // The change that removed it may have been rolled back with its commit.
-      if (this.#lanes.state(tag)?.removed !== true) {
+      const removedAt = this.#lanes.state(tag)?.removedAt ?? null;
+      if (removedAt === null) {
+        // The change that removed it was rolled back with its commit.
         this.#lanes.removed.delete(tag);
         continue;
       }
@@ -216,7 +217,7 @@ export class Finisher {
           row.last_status,
           row.last_cause,
           row.created_at,
-          now,
+          removedAt,
         );
       }
       done += rows.length;

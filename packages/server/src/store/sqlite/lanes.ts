@@ -4,6 +4,8 @@ import type { DatabaseSync } from 'node:sqlite';
 
 /** `available_at` of a delivery that this process holds: beyond every real time. After a crash, none is held. */
 export const heldAt = 9_000_000_000_000_000;
+/** The condition of the index `pending_by_lane`, word for word: only queries that repeat it can use the index. */
+export const unheld = 'available_at < 9000000000000000';
 /** Added to `available_at` of rows in an ordered lane, so that they are found by their order and not their time. */
 export const orderedOffset = 4_000_000_000_000_000;
 /** How many deliveries of one lane, and of all together, wait in memory at the most. */
@@ -20,7 +22,7 @@ const partsOfRest = 8;
 export interface EndpointState {
   version: number;
   enabled: boolean;
-  removed: boolean;
+  removedAt: number | null;
   ordering: 'none' | 'project' | 'all';
   shiftMs: number;
   /** Since when the lane's time stands still; null while its endpoint is enabled. */
@@ -48,7 +50,7 @@ export class Lanes {
   readonly #behind = new Set<string>();
   readonly #states = new Map<string, EndpointState | null>();
   /** What to take back when a commit or a part of it is rolled back: a code, a tag and a number of bytes in turn. */
-  readonly #undo: (Undo | string | number)[] = [];
+  readonly #undo: (string | number)[] = [];
   /** Removed endpoints that may still have pending rows, to be written as canceled. */
   readonly removed = new Set<string>();
   heldTotal = 0;
@@ -91,7 +93,7 @@ export class Lanes {
         : {
             version: row.version,
             enabled: row.enabled === 1,
-            removed: row.removed_at !== null,
+            removedAt: row.removed_at,
             ordering: row.ordering as EndpointState['ordering'],
             shiftMs: row.shift_ms,
             disabledAt: row.enabled === 1 ? null : row.disabled_at,
@@ -99,6 +101,11 @@ export class Lanes {
     if (this.#states.size > 20_000) this.#states.clear();
     this.#states.set(tag, state);
     return state;
+  }
+
+  /** Whether the endpoint behind a tag is not removed. */
+  isThere(tag: string): boolean {
+    return this.state(tag)?.removedAt === null;
   }
 
   /** What the real time `at` is in the lane's own time, `now` being the real time of this moment. */

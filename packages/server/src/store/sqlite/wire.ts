@@ -29,7 +29,7 @@ export type Operation =
   | { kind: 'open'; tag: string; open: boolean }
   | { kind: 'redeliver'; key: string; now: number; audit: Step }
   | { kind: 'change'; change: Change }
-  | { kind: 'cancel'; now: number; limit: number }
+  | { kind: 'cancel'; limit: number }
   | { kind: 'sweep'; now: number }
   | { kind: 'figures' }
   | { kind: 'endpoints'; tags: string[] }

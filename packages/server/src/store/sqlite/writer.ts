@@ -85,6 +85,7 @@ class Writer {
 
   #inTransaction<Result>(work: () => Result): Result {
     this.#begin.run();
+    const rowsBefore = this.#commitRows;
     try {
       const result = work();
       this.#commit.run();
@@ -93,6 +94,7 @@ class Writer {
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      this.#commitRows = rowsBefore;
       this.#lanes.rewind(0);
       this.#lanes.forget();
       this.#acceptor.forget();
@@ -118,7 +120,7 @@ class Writer {
       case 'change':
         return { kind: 'change', outcome: this.#change(operation.change) };
       case 'cancel':
-        return { kind: 'cancel', count: this.#finisher.cancelRemoved(operation.now, operation.limit) };
+        return { kind: 'cancel', count: this.#finisher.cancelRemoved(operation.limit) };
       case 'sweep':
         this.#claimer.sweep(operation.now, false);
         return { kind: 'done' };
@@ -151,7 +153,7 @@ class Writer {
       });
       for (const tag of change.touched) {
         const state = this.#lanes.state(tag);
-        if (state?.removed === true) this.#lanes.noteRemoved(tag);
+        if (state !== null && state.removedAt !== null) this.#lanes.noteRemoved(tag);
         else if (state?.enabled === true) this.#lanes.mark(tag, change.now);
       }
       this.#db.exec('RELEASE change');

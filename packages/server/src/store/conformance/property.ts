@@ -1,0 +1,280 @@
+// The property: whatever is done to a store, in whatever order and with crashes between, nothing is lost, nothing is
+// held twice, and every delivery's state is the one that the model says.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { listDeliveries } from '../control/history.ts';
+import type { WebhookRow } from '../control/webhooks.ts';
+import type { Next, Store } from '../store.ts';
+import {
+  addTeam,
+  addWebhook,
+  attemptOf,
+  auditStep,
+  birthsOf,
+  claimLane,
+  countRows,
+  disable,
+  enable,
+  type Held,
+  newEvent,
+  type OpenedStore,
+  type OpenStore,
+  remove,
+  startAt,
+  storedOf,
+} from './bed.ts';
+import { type Delivery, type Endpoint, Model } from './model.ts';
+
+const orderings = ['none', 'project', 'all'] as const;
+
+/** One thing done. Numbers choose among what there is at that moment. */
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('accept'), events: fc.array(fc.nat(1), { minLength: 1, maxLength: 3 }) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('claim'), at: fc.nat(2), count: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      do: fc.constant('finish'),
+      at: fc.nat(50),
+      kind: fc.constantFrom('delivered', 'failed', 'retry', 'retry'),
+      waitMs: fc.constantFrom(0, 1_000, 60_000),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('finish late'), at: fc.nat(50) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('release'), at: fc.nat(50), waitMs: fc.constantFrom(0, 5_000) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('redeliver'), at: fc.nat(50) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove'), at: fc.nat(2) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel') }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('switch'), at: fc.nat(2) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('wait'), ms: fc.constantFrom(1, 1_000, 30_000, 60_000) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('sweep') }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash'), dice: fc.nat(3) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** A team of three webhooks on a real store, beside the model of them. */
+class Run {
+  readonly model = new Model();
+  readonly #opened: OpenedStore;
+  #store: Store;
+  #team = '';
+  #hooks: WebhookRow[] = [];
+  #now: number;
+
+  constructor(opened: OpenedStore, store: Store, now: number) {
+    this.#opened = opened;
+    this.#store = store;
+    this.#now = now;
+  }
+
+  get store(): Store {
+    return this.#store;
+  }
+
+  get now(): number {
+    return this.#now;
+  }
+
+  async setUp(): Promise<void> {
+    this.#team = await addTeam(this.#store);
+    for (const ordering of orderings) {
+      const hook = await addWebhook(this.#store, this.#team, { ordering });
+      this.#hooks.push(hook);
+      this.model.add(hook.tag, ordering);
+    }
+  }
+
+  #endpointAt(at: number): { endpoint: Endpoint; hook: WebhookRow; index: number } | null {
+    const [endpoint, hook] = [this.model.endpoints[at], this.#hooks[at]];
+    return endpoint === undefined || hook === undefined ? null : { endpoint, hook, index: at };
+  }
+
+  #pick(at: number, which: (delivery: Delivery) => boolean): Delivery | null {
+    const all = [...this.model.deliveries.values()].filter(which);
+    return all[at % Math.max(1, all.length)] ?? null;
+  }
+
+  #heldOf(delivery: Delivery): Held {
+    const { key, attempts, state, bytes, endpoint } = delivery;
+    return { key, tag: endpoint.tag, attempts, extra: state !== 'pending', body: new Uint8Array(bytes) };
+  }
+
+  async take(action: Step): Promise<void> {
+    this.#now += 1;
+    switch (action.do) {
+      case 'accept':
+        return this.#accept(action.events);
+      case 'claim': {
+        const found = this.#endpointAt(action.at);
+        if (found === null) return;
+        const claimed = await claimLane(this.#store, found.endpoint.tag, this.#now, action.count);
+        this.model.claim(found.endpoint, action.count, this.#now, claimed);
+        return;
+      }
+      case 'finish': {
+        const delivery = this.#pick(action.at, ({ held }) => held);
+        const { kind } = action;
+        const next: Next = kind === 'retry' ? { kind, at: this.#now + action.waitMs } : { kind };
+        if (delivery !== null) await this.#finish(delivery, delivery.state !== 'pending' && kind === 'retry' ? { kind: 'failed' } : next);
+        return;
+      }
+      case 'finish late': {
+        const delivery = this.#pick(action.at, ({ held }) => !held);
+        if (delivery !== null) await this.#finish(delivery, { kind: 'delivered' });
+        return;
+      }
+      case 'release': {
+        const delivery = this.#pick(action.at, ({ held }) => held);
+        if (delivery === null) return;
+        const at = this.#now + action.waitMs;
+        const { key, endpoint, bytes } = delivery;
+        await this.#store.release([{ key, tag: endpoint.tag, bytes }], at);
+        this.model.release(delivery, at);
+        return;
+      }
+      case 'redeliver': {
+        const delivery = this.#pick(action.at, () => true);
+        if (delivery === null) return;
+        const audit = auditStep(this.#store, 'redelivered');
+        assert.equal(await this.#store.redeliver(delivery.key, this.#now, audit), this.model.redeliver(delivery, this.#now));
+        return;
+      }
+      case 'remove': {
+        const found = this.#endpointAt(action.at);
+        if (found === null || found.endpoint.removed) return;
+        this.#hooks[found.index] = await remove(this.#store, found.hook, this.#now);
+        found.endpoint.removed = true;
+        return;
+      }
+      case 'cancel': {
+        const before = this.model.cancelRemoved();
+        // Other runs' webhooks may be among them: at least ours are.
+        assert.ok((await this.#store.cancelRemoved(1_000)) >= before);
+        return;
+      }
+      case 'switch':
+        return this.#switch(action.at);
+      case 'wait':
+        this.#now += action.ms;
+        return;
+      case 'sweep':
+        return this.#store.sweep(this.#now);
+      case 'crash':
+        // It takes as long as everything else of a run.
+        if (action.dice !== 0) return;
+        this.#store = await this.#opened.reopen(this.#now);
+        this.model.crash(this.#now);
+        return;
+    }
+  }
+
+  async #accept(projects: number[]): Promise<void> {
+    const events = projects.map((n) => newEvent(this.#team, { at: this.#now, projectId: `prj_${n}` }));
+    const accepted = storedOf(await this.#store.accept({ events }));
+    for (const [i, event] of events.entries()) {
+      const births = new Map(birthsOf(accepted[i]).map((birth) => [birth.tag, birth]));
+      const matching = this.model.matching();
+      assert.deepEqual([...births.keys()].toSorted(), matching.map(({ tag }) => tag).toSorted());
+      for (const endpoint of matching) {
+        const leased = births.get(endpoint.tag)?.leased === true;
+        const key = event.uid + endpoint.tag;
+        this.model.bear(key, endpoint, event.projectId ?? '', this.#now, leased, event.body.length);
+      }
+    }
+  }
+
+  async #finish(delivery: Delivery, next: Next): Promise<void> {
+    const outcome = await this.#store.finish(attemptOf(this.#heldOf(delivery), next, this.#now));
+    assert.equal(outcome.kind, this.model.finish(delivery, next, this.#now));
+  }
+
+  async #switch(at: number): Promise<void> {
+    const found = this.#endpointAt(at);
+    if (found === null || found.endpoint.removed) return;
+    const { endpoint, hook, index } = found;
+    if (endpoint.disabledAt === null) {
+      this.#hooks[index] = await disable(this.#store, hook, this.#now);
+      this.model.disable(endpoint, this.#now);
+    } else {
+      this.#hooks[index] = await enable(this.#store, hook, this.#now);
+      this.model.enable(endpoint, this.#now);
+    }
+  }
+
+  /** Everything reads as the model says, and the counters are what counting gives. */
+  async compare(): Promise<void> {
+    for (const { tag } of this.model.endpoints) {
+      const filter = { tag, state: null, type: null, fromKey: null, belowKey: null, limit: 1_000 };
+      const rows = await listDeliveries(this.#store, filter);
+      const expected = [...this.model.deliveries.values()].filter(({ endpoint }) => endpoint.tag === tag);
+      assert.deepEqual(
+        new Map(rows.map(({ key, state, attempts }) => [key, `${state} ${attempts}`])),
+        new Map(expected.map((delivery) => [delivery.key, this.model.shown(delivery)])),
+      );
+    }
+    const { pending, held } = await this.#store.figures();
+    assert.deepEqual({ pending, held }, this.model.counts());
+    assert.equal((await countRows(this.#store)).pending, pending);
+  }
+
+  /** Works everything off as a node does that knows no lane: in the end nothing may be left. */
+  async drain(): Promise<void> {
+    for (const [at, { disabledAt }] of this.model.endpoints.entries()) if (disabledAt !== null) await this.#switch(at);
+    for (const delivery of this.model.deliveries.values()) {
+      if (delivery.held) await this.#finish(delivery, { kind: 'delivered' });
+    }
+    this.#now += 24 * 3_600_000;
+    for (;;) {
+      this.#now += 6_000;
+      const { claimed } = await this.#store.claim({ now: this.#now, lanes: [], others: { lanes: 64, each: 8 } });
+      if (claimed.length === 0) break;
+      for (const { key } of claimed) {
+        const delivery = this.model.deliveries.get(key);
+        assert.ok(delivery !== undefined, 'another’s delivery was claimed');
+        delivery.held = true;
+        await this.#finish(delivery, { kind: 'delivered' });
+      }
+    }
+    this.model.cancelRemoved();
+    await this.#store.cancelRemoved(1_000);
+    await this.compare();
+    assert.deepEqual(this.model.counts(), { pending: 0, held: 0 }, 'nothing sleeps for ever');
+    for (const { state } of this.model.deliveries.values()) assert.notEqual(state, 'pending');
+  }
+}
+
+/** How many runs of how many steps at the most; some twelve seconds on two cores. */
+const runs = 200;
+const steps = 30;
+
+export function describeProperty(open: OpenStore): void {
+  describe('whatever is done', () => {
+    test('nothing is lost, nothing is held twice, and every state is as drawn', async () => {
+      // Runs share a store, each with a team of its own: opening one takes longer than a run.
+      let opened = await open({ now: startAt, delivers: true });
+      let { store } = opened;
+      let now = startAt;
+      const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: steps, size: 'max' }), async (actions) => {
+        const run = new Run(opened, store, now);
+        try {
+          await run.setUp();
+          for (const action of actions) await run.take(action);
+          await run.compare();
+          await run.drain();
+          ({ store, now } = run);
+        } catch (error) {
+          await opened.dispose();
+          opened = await open({ now: startAt, delivers: true });
+          ({ store } = opened);
+          throw error;
+        }
+      });
+      try {
+        await fc.assert(property, { numRuns: runs });
+      } finally {
+        await opened.dispose();
+      }
+    });
+  });
+}

@@ -1,0 +1,477 @@
+// Publishing to a real process: what is accepted, what a repeat answers, which limits hold, whom an event matches.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, test } from 'node:test';
+import {
+  type ApiFailure,
+  deliveryIn,
+  makeWebhook,
+  newEvent,
+  patchWebhook,
+  type Published,
+  publish,
+  publishAll,
+  readEvent,
+  until,
+} from './support/calls.ts';
+import { type Answer, type Posthorn, startPosthorn } from './support/posthorn.ts';
+import { type Receiver, startReceiver } from './support/receiver.ts';
+
+type Results = Published & { events: Published[] } & ApiFailure;
+
+const send = (posthorn: Posthorn, body: unknown, query = ''): Promise<Answer<Results>> =>
+  posthorn.call<Results>('POST', `/v1/events${query}`, { body });
+
+async function countEvents(posthorn: Posthorn): Promise<number> {
+  let count = 0;
+  let cursor = '';
+  do {
+    const { body } = await posthorn.call<{ events: unknown[]; pagination: { next: string | null } }>(
+      'GET',
+      `/v1/events?limit=100${cursor}`,
+    );
+    count += body.events.length;
+    cursor = body.pagination.next === null ? '' : `&cursor=${body.pagination.next}`;
+  } while (cursor !== '');
+  return count;
+}
+
+/** Keeps the process's store from committing until it is let go. */
+function holdCommits(posthorn: Posthorn): () => void {
+  const db = new DatabaseSync(join(posthorn.dataDir, 'posthorn.db'), { timeout: 2_000 });
+  db.exec('BEGIN IMMEDIATE');
+  return () => {
+    db.exec('ROLLBACK');
+    db.close();
+  };
+}
+
+describe('publishing', () => {
+  let posthorn: Posthorn;
+  let receiver: Receiver;
+  before(async () => {
+    [posthorn, receiver] = await Promise.all([startPosthorn({ POSTHORN_LOG_LEVEL: 'warn' }), startReceiver()]);
+    await makeWebhook(posthorn, receiver.url);
+  });
+  after(() => Promise.all([posthorn.close(), receiver.close()]));
+
+  test('one event answers 202 with its id, time and number of deliveries', async () => {
+    const before = Date.now();
+    const answer = await send(posthorn, newEvent(1, { projectId: 'prj_any', region: 'fra1' }));
+    assert.equal(answer.status, 202);
+    assert.deepEqual(Object.keys(answer.body), ['id', 'createdAt', 'deliveries']);
+    assert.equal(answer.body.deliveries, 1);
+    assert.ok(answer.body.createdAt >= before - 1 && answer.body.createdAt <= Date.now() + 1);
+    const event = await readEvent(posthorn, answer.body.id);
+    assert.deepEqual([event.projectId, event.region, event.type], ['prj_any', 'fra1', 'deployment.succeeded']);
+    assert.deepEqual(event.payload, newEvent(1).payload);
+    const nobody = await send(posthorn, newEvent(1, { type: 'deployment.error' }));
+    assert.deepEqual([nobody.status, nobody.body.deliveries], [202, 0]);
+  });
+
+  test('an array answers in its order, with own and given ids', async () => {
+    const answer = await send(posthorn, [
+      newEvent(0, { id: 'array-0' }),
+      newEvent(1),
+      newEvent(2, { id: 'array-2', type: 'deployment.error' }),
+    ]);
+    assert.equal(answer.status, 202);
+    const { events } = answer.body;
+    assert.deepEqual(Object.keys(answer.body), ['events']);
+    assert.deepEqual([events[0]?.id, events[2]?.id, events.length], ['array-0', 'array-2', 3]);
+    assert.match(events[1]?.id ?? '', /^[A-Za-z0-9_-]{21}$/);
+    assert.deepEqual(
+      events.map(({ deliveries }) => deliveries),
+      [1, 1, 0],
+    );
+    const one = await send(posthorn, [newEvent(3)]);
+    assert.deepEqual([one.status, one.body.events.length], [202, 1]);
+  });
+
+  test('both spellings of a domain event are the dotted type', async () => {
+    await makeWebhook(posthorn, receiver.url, { events: ['domain.transfer-in-started'] });
+    const payload = { team: { id: 'team_x' }, user: { id: null }, domain: { name: 'example.com' } };
+    for (const type of ['domain.transfer-in-started', 'domain.transfer-in.started']) {
+      const { id, deliveries } = await publish(posthorn, { type, payload });
+      assert.equal(deliveries, 1);
+      assert.equal((await readEvent(posthorn, id)).type, 'domain.transfer-in.started');
+    }
+  });
+
+  test('an array is stored whole or not at all', async () => {
+    await publish(posthorn, newEvent(1, { id: 'taken' }));
+    const before = await countEvents(posthorn);
+    const fresh = (name: string) => newEvent(0, { id: `whole-${name}` });
+    const refused: [string, unknown[], number, RegExp][] = [
+      ['a bad payload', [fresh('a'), { type: 'deployment.created', payload: { deployment: 1 } }], 400, /events\[1\]/],
+      ['an unknown type', [fresh('b'), newEvent(0, { type: 'deployment.imagined' })], 400, /deployment\.imagined/],
+      ['something else', [fresh('c'), 'text'], 400, /events\[1\]/],
+      ['a taken id', [fresh('d'), newEvent(2, { id: 'taken' }), fresh('e')], 409, /taken/],
+      ['one id twice', [newEvent(1, { id: 'whole-f' }), newEvent(2, { id: 'whole-f' })], 409, /whole-f/],
+      ['a large event', [fresh('g'), newEvent(0, { payload: large(1_100_000) })], 413, /events\[1\]/],
+      ['nothing', [], 400, /no events/],
+    ];
+    for (const [what, events, status, sentence] of refused) {
+      const answer = await send(posthorn, events);
+      assert.equal(answer.status, status, what);
+      assert.match(answer.body.error.message, sentence, what);
+    }
+    for (const name of 'abcdefg') {
+      assert.equal((await posthorn.call('GET', `/v1/events/whole-${name}`)).status, 404, name);
+    }
+    assert.equal(await countEvents(posthorn), before);
+  });
+
+  test('a known id answers its first result: 200 when all are known, 202 when one is new', async () => {
+    const first = await send(posthorn, newEvent(5, { id: 'known-1' }));
+    const again = await send(posthorn, newEvent(5, { id: 'known-1' }));
+    assert.deepEqual([first.status, again.status], [202, 200]);
+    assert.deepEqual(again.body, first.body);
+    const mixed = await send(posthorn, [newEvent(5, { id: 'known-1' }), newEvent(6, { id: 'known-2' })]);
+    assert.equal(mixed.status, 202);
+    assert.deepEqual(mixed.body.events[0], first.body);
+    const known = await send(posthorn, [newEvent(6, { id: 'known-2' }), newEvent(5, { id: 'known-1' })]);
+    assert.equal(known.status, 200);
+    assert.deepEqual(known.body.events, mixed.body.events.toReversed());
+    const twice = await send(posthorn, [newEvent(7, { id: 'known-3' }), newEvent(7, { id: 'known-3' })]);
+    assert.equal(twice.status, 202);
+    assert.deepEqual(twice.body.events[0], twice.body.events[1]);
+    assert.equal((await readEvent(posthorn, 'known-3')).deliveries.length, 1);
+    assert.equal((await readEvent(posthorn, 'known-1')).deliveries.length, 1);
+  });
+
+  test('an id with other content is 409, and the order of keys is no content', async () => {
+    const payload = { ...newEvent(8).payload, build: 8 };
+    const base = { type: 'deployment.succeeded', payload, projectId: 'prj_1', region: 'iad1', id: 'content' };
+    await publish(posthorn, base);
+    const others: [string, object][] = [
+      ['type', { type: 'deployment.error' }],
+      ['project', { projectId: 'prj_2' }],
+      ['no project', { projectId: null }],
+      ['region', { region: 'fra1' }],
+      ['no region', { region: null }],
+      ['payload', { payload: { ...payload, extra: true } }],
+      ['text for a number', { payload: { ...payload, build: '8' } }],
+      ['null for nothing', { payload: { ...payload, other: null } }],
+    ];
+    for (const [what, fields] of others) {
+      const answer = await send(posthorn, { ...base, ...fields });
+      assert.equal(answer.status, 409, what);
+      assert.equal(answer.body.error.code, 'id_conflict', what);
+    }
+    const turned = Object.fromEntries(Object.entries(payload).toReversed());
+    const same = { id: 'content', region: 'iad1', projectId: 'prj_1', payload: turned, type: base.type };
+    assert.equal((await send(posthorn, same)).status, 200);
+    assert.equal((await send(posthorn, base)).status, 200);
+  });
+
+  test('createdAt is compared only when both calls gave it', async () => {
+    const at = Date.now() - 60_000;
+    const given = newEvent(1, { id: 'time-given', createdAt: at });
+    const first = await send(posthorn, given);
+    assert.deepEqual([first.status, first.body.createdAt], [202, at]);
+    const iso = await send(posthorn, { ...given, createdAt: new Date(at).toISOString() });
+    assert.deepEqual([iso.status, iso.body], [200, first.body]);
+    const without = await send(posthorn, newEvent(1, { id: 'time-given' }));
+    assert.deepEqual([without.status, without.body], [200, first.body]);
+    assert.equal((await send(posthorn, { ...given, createdAt: at + 1 })).status, 409);
+
+    const own = await send(posthorn, newEvent(1, { id: 'time-own' }));
+    const later = await send(posthorn, newEvent(1, { id: 'time-own', createdAt: at }));
+    assert.deepEqual([later.status, later.body], [200, own.body]);
+  });
+
+  test('the same id 50 times at once is one event with one first answer', async () => {
+    const event = newEvent(9, { id: 'fifty' });
+    const answers = await Promise.all(Array.from({ length: 50 }, () => send(posthorn, event)));
+    const statuses = answers.map(({ status }) => status).toSorted();
+    assert.deepEqual(statuses, [...Array.from({ length: 49 }, () => 200), 202]);
+    for (const { body } of answers) assert.deepEqual(body, answers[0]?.body);
+    const { deliveries } = await readEvent(posthorn, 'fifty');
+    assert.equal(deliveries.length, 1);
+    await deliveryIn(posthorn, 'delivered', 'fifty');
+    const received = receiver.requests.filter(({ headers }) => headers['webhook-id'] === 'fifty');
+    assert.equal(received.length, 1);
+
+    const contents = await Promise.all(
+      Array.from({ length: 50 }, (_, seq) => send(posthorn, newEvent(seq % 5, { id: 'rivals' }))),
+    );
+    const winner = (await readEvent(posthorn, 'rivals')).payload;
+    for (const [index, { status }] of contents.entries()) {
+      const own = JSON.stringify(newEvent(index % 5).payload) === JSON.stringify(winner);
+      assert.ok(own ? status === 202 || status === 200 : status === 409, `${index}: ${status}`);
+    }
+    assert.equal(contents.filter(({ status }) => status === 202).length, 1);
+  });
+
+  test('nobody is answered before the commit, the first publisher or those who repeat', async () => {
+    const letGo = holdCommits(posthorn);
+    const settled: number[] = [];
+    let calls: Promise<Answer<Results>>[] = [];
+    try {
+      calls = Array.from({ length: 10 }, async (_, index) => {
+        const answer = await send(posthorn, newEvent(1, { id: 'held' }));
+        settled.push(index);
+        return answer;
+      });
+      // Other answers come and go meanwhile: the process is not what waits.
+      for (let i = 0; i < 20; i++) {
+        assert.equal((await posthorn.call('GET', '/v1/events/held')).status, 404);
+        assert.equal((await posthorn.call('GET', '/healthz')).status, 200);
+      }
+      assert.deepEqual(settled, []);
+    } finally {
+      letGo();
+    }
+    const statuses = (await Promise.all(calls)).map(({ status }) => status).toSorted();
+    assert.deepEqual(statuses, [200, 200, 200, 200, 200, 200, 200, 200, 200, 202]);
+    assert.equal((await readEvent(posthorn, 'held')).deliveries.length, 1);
+  });
+
+  test('every limit refuses with its own status and changes nothing', async () => {
+    const before = await countEvents(posthorn);
+    const minute = 60_000;
+    const refused: [string, unknown, number, RegExp][] = [
+      ['an event over 1 MiB', newEvent(0, { payload: large(1_048_576) }), 413, /POSTHORN_MAX_EVENT_BYTES/],
+      ['1,001 events', Array.from({ length: 1_001 }, () => newEvent()), 413, /1000 are the most/],
+      ['JSON 65 deep', newEvent(0, { payload: { ...newEvent().payload, deep: deep(63) } }), 400, /deeper than 64/],
+      ['too old', newEvent(0, { createdAt: Date.now() - 11 * minute }), 400, /createdAt.*10 minutes/],
+      ['too new', newEvent(0, { createdAt: Date.now() + 11 * minute }), 400, /createdAt.*10 minutes/],
+      ['no time', newEvent(0, { createdAt: 'yesterday' }), 400, /createdAt/],
+      ['an empty id', newEvent(0, { id: '' }), 400, /id must be/],
+      ['a long id', newEvent(0, { id: 'x'.repeat(129) }), 400, /id must be/],
+      ['an id with a blank', newEvent(0, { id: 'a b' }), 400, /id must be/],
+      ['an id with a letter of another alphabet', newEvent(0, { id: 'ä' }), 400, /id must be/],
+      ['an id that ends in a line break', newEvent(0, { id: 'ab\n' }), 400, /id must be/],
+      ['an id that is a number', newEvent(0, { id: 7 }), 400, /id must be/],
+      ['no type', { payload: {} }, 400, /type/],
+      ['no payload', { type: 'deployment.succeeded' }, 400, /payload/],
+      ['a payload that is a list', newEvent(0, { payload: [] }), 400, /payload/],
+      ['a payload without its team', newEvent(0, { payload: { ...newEvent().payload, team: 3 } }), 400, /payload/],
+    ];
+    for (const [what, body, status, sentence] of refused) {
+      const answer = await send(posthorn, body);
+      assert.equal(answer.status, status, what);
+      assert.match(answer.body.error.message, sentence, what);
+    }
+    const raw: [string, string, number, RegExp][] = [
+      ['a request over 16 MiB', `[${' '.repeat(16 * 1_048_576)}]`, 413, /POSTHORN_MAX_REQUEST_BYTES/],
+      ['broken JSON', '{"type": "deployment.created", "payload": {,}}', 400, /position 43/],
+      ['half a JSON', '{"type": "deployment.created"', 400, /position 29/],
+    ];
+    for (const [what, body, status, sentence] of raw) {
+      const answer = await posthorn.call<ApiFailure>('POST', '/v1/events', { raw: body });
+      assert.equal(answer.status, status, what);
+      assert.match(answer.body.error.message, sentence, what);
+    }
+    assert.equal(await countEvents(posthorn), before);
+  });
+
+  test('what lies just within the limits is taken', async () => {
+    const minute = 60_000;
+    const whole = await send(posthorn, newEvent(0, { payload: large(1_046_000) }));
+    assert.equal(whole.status, 202);
+    const { body } = await readEvent(posthorn, whole.body.id);
+    assert.ok(body.length > 1_046_000 && body.length <= 1_048_576, `${body.length} bytes`);
+    await publish(posthorn, newEvent(0, { id: `:_-Az09${'x'.repeat(121)}` }));
+    await publish(posthorn, newEvent(0, { payload: { ...newEvent().payload, deep: deep(62) } }));
+    await publish(posthorn, newEvent(0, { createdAt: Date.now() - 9 * minute }));
+    await publish(posthorn, newEvent(0, { createdAt: new Date(Date.now() + 9 * minute).toISOString() }));
+    const many = await publishAll(
+      posthorn,
+      Array.from({ length: 1_000 }, (_, seq) => newEvent(seq, { type: 'deployment.error' })),
+    );
+    assert.equal(new Set(many.map(({ id }) => id)).size, 1_000);
+  });
+});
+
+function large(bytes: number): object {
+  return { ...newEvent().payload, text: 'x'.repeat(bytes) };
+}
+
+/** `levels` objects, one in the other. */
+function deep(levels: number): object {
+  let value: object = {};
+  for (let level = 1; level < levels; level++) value = { value };
+  return value;
+}
+
+describe('an event matches', () => {
+  let posthorn: Posthorn;
+  const target = 'http://127.0.0.1:9/';
+  before(async () => {
+    posthorn = await startPosthorn({ POSTHORN_LOG_LEVEL: 'warn' });
+  });
+  after(() => posthorn.close());
+
+  const makeProject = async (name: string, query = ''): Promise<string> => {
+    const made = await posthorn.call<{ id: string }>('POST', `/v1/projects${query}`, { body: { name } });
+    assert.equal(made.status, 200, JSON.stringify(made.body));
+    return made.body.id;
+  };
+  const makeTeam = async (slug: string, plan: string): Promise<string> => {
+    const made = await posthorn.call<{ id: string }>('POST', '/v1/teams', { body: { slug, name: slug, plan } });
+    assert.equal(made.status, 200, JSON.stringify(made.body));
+    return made.body.id;
+  };
+
+  test('by team, type, project and state, as the table says', async () => {
+    const [one, two, gone] = await Promise.all(['one', 'two', 'gone'].map((name) => makeProject(name)));
+    assert.ok(one && two && gone);
+    const other = await makeTeam('neighbour', 'pro');
+    const webhooks = {
+      all: await makeWebhook(posthorn, target),
+      one: await makeWebhook(posthorn, target, { projectIds: [one] }),
+      oneAndTwo: await makeWebhook(posthorn, target, { projectIds: [one, two] }),
+      gone: await makeWebhook(posthorn, target, { projectIds: [gone] }),
+      goneAndTwo: await makeWebhook(posthorn, target, { projectIds: [gone, two] }),
+      disabled: await makeWebhook(posthorn, target, { enabled: false }),
+      otherType: await makeWebhook(posthorn, target, { events: ['deployment.error'] }),
+      otherTeam: await makeWebhook(posthorn, target, { teamId: other }),
+    };
+    const removed = await makeWebhook(posthorn, target);
+    assert.equal((await posthorn.call('DELETE', `/v1/webhooks/${removed.id}`)).status, 204);
+    const nameOf = new Map(Object.entries(webhooks).map(([name, { id }]) => [id, name]));
+    const whoGets = async (fields: object, query = ''): Promise<string[]> => {
+      const answer = await send(posthorn, newEvent(0, fields), query);
+      assert.equal(answer.status, 202, JSON.stringify(answer.body));
+      const { deliveries } = await readEvent(posthorn, answer.body.id);
+      assert.equal(answer.body.deliveries, deliveries.length);
+      return deliveries.map(({ webhookId }) => nameOf.get(webhookId) ?? webhookId).toSorted();
+    };
+
+    const type = 'deployment.error';
+    const table: [object, string, string[]][] = [
+      [{ projectId: one }, '', ['all', 'one', 'oneAndTwo']],
+      [{ projectId: two }, '', ['all', 'goneAndTwo', 'oneAndTwo']],
+      [{ projectId: gone }, '', ['all', 'gone', 'goneAndTwo']],
+      [{ projectId: 'prj_nobody_knows' }, '', ['all']],
+      [{}, '', ['all']],
+      [{ projectId: null }, '', ['all']],
+      [{ type }, '', ['otherType']],
+      [{ type, projectId: one }, '', ['otherType']],
+      [{ type: 'deployment.canceled' }, '', []],
+      [{}, `?teamId=${other}`, ['otherTeam']],
+      [{ projectId: one }, `?teamId=${other}`, ['otherTeam']],
+      [{ type }, '?slug=neighbour', []],
+      // The payload says nothing about the project.
+      [{ payload: { ...newEvent().payload, project: { id: one } } }, '', ['all']],
+    ];
+    for (const [fields, query, expected] of table) {
+      assert.deepEqual(await whoGets(fields, query), expected, JSON.stringify([fields, query]));
+    }
+
+    assert.equal((await posthorn.call('DELETE', `/v9/projects/${gone}`)).status, 204);
+    assert.deepEqual(await whoGets({ projectId: gone }), ['all'], 'a removed project’s selection matches nothing');
+    assert.deepEqual(await whoGets({}), ['all'], 'and never widens');
+    assert.deepEqual(await whoGets({ projectId: two }), ['all', 'goneAndTwo', 'oneAndTwo']);
+    await patchWebhook(posthorn, webhooks.disabled.id, { enabled: true });
+    await patchWebhook(posthorn, webhooks.all.id, { enabled: false });
+    await patchWebhook(posthorn, webhooks.one.id, { events: ['deployment.error'], projectIds: [] });
+    assert.deepEqual(await whoGets({ projectId: one }), ['disabled', 'oneAndTwo']);
+    assert.deepEqual(await whoGets({ type }), ['one', 'otherType']);
+    for (const { id } of Object.values(webhooks)) await posthorn.call('DELETE', `/v1/webhooks/${id}`);
+    assert.deepEqual(await whoGets({ projectId: one }), []);
+  });
+
+  test('no account webhook of a team on Hobby, and again those of one that went back to Pro', async () => {
+    const teamId = await makeTeam('thrifty', 'pro');
+    await makeWebhook(posthorn, target, { teamId });
+    const deliveries = async () => (await send(posthorn, newEvent(), `?teamId=${teamId}`)).body.deliveries;
+    const setPlan = async (plan: string) =>
+      assert.equal((await posthorn.call('PATCH', `/v1/teams/${teamId}`, { body: { plan } })).status, 200);
+    assert.equal(await deliveries(), 1);
+    await setPlan('hobby');
+    assert.equal(await deliveries(), 0);
+    const refused = await posthorn.call<ApiFailure>('POST', `/v1/webhooks?teamId=${teamId}`, {
+      body: { url: target, events: ['deployment.created'] },
+    });
+    assert.deepEqual([refused.status, refused.body.error.code], [403, 'forbidden']);
+    assert.match(refused.body.error.message, /Pro or Enterprise/);
+    await setPlan('enterprise');
+    assert.equal(await deliveries(), 1);
+  });
+
+  test('the same id in two teams as two events', async () => {
+    const teamId = await makeTeam('namesake', 'pro');
+    const [here, there] = [newEvent(1, { id: 'shared' }), newEvent(2, { id: 'shared' })];
+    assert.equal((await send(posthorn, here)).status, 202);
+    assert.equal((await send(posthorn, there, `?teamId=${teamId}`)).status, 202);
+    assert.equal((await send(posthorn, there, `?teamId=${teamId}`)).status, 200);
+    assert.equal((await send(posthorn, there)).status, 409);
+  });
+
+  test('the 20 webhooks that a team may have, also when 100 are created at once', async () => {
+    const teamId = await makeTeam('crowded', 'pro');
+    const create = () =>
+      posthorn.call<ApiFailure & { id: string }>('POST', `/v1/webhooks?teamId=${teamId}`, {
+        body: { url: target, events: ['deployment.succeeded'] },
+      });
+    const answers = await Promise.all(Array.from({ length: 100 }, create));
+    const made = answers.filter(({ status }) => status === 200);
+    assert.equal(made.length, 20);
+    for (const { status, body } of answers.filter((answer) => answer.status !== 200)) {
+      assert.deepEqual([status, body.error.code], [403, 'webhook_limit']);
+      assert.match(body.error.message, /20 webhooks.*POSTHORN_WEBHOOKS_PER_TEAM/);
+    }
+    const listed = await posthorn.call<unknown[]>('GET', `/v1/webhooks?teamId=${teamId}`);
+    assert.equal(listed.body.length, 20);
+    assert.equal((await send(posthorn, newEvent(), `?teamId=${teamId}`)).body.deliveries, 20);
+    // A place that is given up can be taken again, once.
+    assert.equal((await posthorn.call('DELETE', `/v1/webhooks/${made[0]?.body.id}`)).status, 204);
+    assert.deepEqual([(await create()).status, (await create()).status], [200, 403]);
+  });
+});
+
+describe('a full queue', () => {
+  let posthorn: Posthorn;
+  let receiver: Receiver;
+  const limit = 20;
+  before(async () => {
+    [posthorn, receiver] = await Promise.all([
+      startPosthorn({ POSTHORN_MAX_QUEUED_EVENTS: String(limit), POSTHORN_LOG_LEVEL: 'warn' }),
+      startReceiver(),
+    ]);
+    await makeWebhook(posthorn, receiver.url);
+  });
+  after(() => Promise.all([posthorn.close(), receiver.close()]));
+
+  test('answers 429 with Retry-After at once, and loses nothing that it took', async () => {
+    const letGo = holdCommits(posthorn);
+    const refused: Answer<Results>[] = [];
+    let calls: Promise<Answer<Results>>[] = [];
+    try {
+      calls = Array.from({ length: 3 * limit }, async (_, seq) => {
+        const answer = await send(posthorn, newEvent(seq, { id: `queued-${seq}` }));
+        if (answer.status === 429) refused.push(answer);
+        return answer;
+      });
+      // Those beyond the limit are answered although nothing can be committed.
+      await until(
+        () => Promise.resolve(refused.length),
+        (count) => count === 2 * limit,
+      );
+      const batch = await send(posthorn, [newEvent(0, { id: 'queued-batch' })]);
+      assert.equal(batch.status, 429);
+    } finally {
+      letGo();
+    }
+    for (const { headers, body } of refused) {
+      assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+      assert.equal(body.error.code, 'rate_limited');
+      assert.match(body.error.message, /Try again/);
+    }
+    const answers = await Promise.all(calls);
+    const taken = answers.flatMap(({ status, body }) => (status === 202 ? [body.id] : []));
+    assert.equal(taken.length, limit);
+    for (const id of taken) await deliveryIn(posthorn, 'delivered', id);
+    assert.deepEqual(receiver.requests.map(({ headers }) => headers['webhook-id']).toSorted(), taken.toSorted());
+    assert.equal(await countEvents(posthorn), limit);
+    // There is room again, and what was refused can be repeated.
+    const repeated = await send(posthorn, newEvent(59, { id: 'queued-59' }));
+    assert.ok(repeated.status === 202 || repeated.status === 200);
+    const tooMany = await send(posthorn, Array.from({ length: limit + 1 }, (_, seq) => newEvent(seq)));
+    assert.equal(tooMany.status, 429);
+  });
+});
