@@ -38,7 +38,8 @@ test('Ctrl-C, which reaches npm and the server both, still stops it in order', a
 });
 
 test('a start that is refused says why in one sentence, and npm ends with 1', async (t) => {
-  const { code, stderr } = await runNpmStart(t, { POSTHORN_DATA_DIR: newDataDir(t), POSTHORN_PROT: '4870' }).ended;
+  const { code, stderr } = await runNpmStart(t, { POSTHORN_DATA_DIR: newDataDir(t), POSTHORN_PROT: '4870' })
+    .ended;
   assert.equal(code, 1);
   assert.match(stderr, /^There is no setting POSTHORN_PROT; did you mean POSTHORN_PORT\?$/m);
   assert.doesNotMatch(stderr, /^\s+at /m, 'no stack');

@@ -51,11 +51,10 @@ function refusalOf(run: () => unknown): string {
 
 test('a first start makes the directory, the token and the key, for its user alone', (t) => {
   const dataDir = newDataDir(t);
-  const { settings, adminToken, adminTokenFile, adminTokenIsNew } = prepare(dataDir);
+  const { settings, adminToken, adminTokenFile } = prepare(dataDir);
   assert.equal(modeOf(dataDir), '700');
   assert.equal(modeOf(join(dataDir, 'admin-token')), '600');
   assert.equal(modeOf(join(dataDir, 'secret-key')), '600');
-  assert.equal(adminTokenIsNew, true);
   assert.equal(adminTokenFile, join(dataDir, 'admin-token'));
   assert.match(adminToken, /^[A-Za-z0-9]{24}$/);
   assert.equal(readFileSync(adminTokenFile, 'utf8'), `${adminToken}\n`);
@@ -79,7 +78,6 @@ test('a second start reads the same and changes nothing', (t) => {
   const second = prepare(dataDir);
   assert.deepEqual(contentsOf(dataDir), before);
   assert.equal(second.adminToken, first.adminToken);
-  assert.equal(second.adminTokenIsNew, false);
   assert.deepEqual(second.settings, first.settings);
 });
 
@@ -88,7 +86,6 @@ test('the setting wins over the file, and then no file is made', (t) => {
   const env = { POSTHORN_ADMIN_TOKEN: token, POSTHORN_SECRET_KEY: keyA.toString('hex') };
   const first = prepare(dataDir, env);
   assert.equal(first.adminToken, token);
-  assert.equal(first.adminTokenIsNew, false);
   assert.deepEqual(first.settings.secretKeys, [keyA]);
   assert.deepEqual(readdirSync(dataDir), []);
   const made = prepare(dataDir);

@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from './clock.ts';
 import { readSettings, type Settings, SettingsError } from './config.ts';
 import { newAlphanumeric, newSortableId, newTeamId, newToken, newUserId } from './id.ts';
+import { keyRow, resealSecrets } from './platform/reseal.ts';
 import { defaultSlug } from './platform/teams.ts';
 import { writeAudit } from './store/control/audit.ts';
 import type { Store } from './store/store.ts';
@@ -34,8 +35,6 @@ export interface Prepared {
   settings: Settings;
   adminToken: string;
   adminTokenFile: string;
-  /** Whether the token was made by this start, and so has to be shown. */
-  adminTokenIsNew: boolean;
 }
 
 /**
@@ -62,13 +61,12 @@ export function prepareDataDir(given: Settings): Prepared {
           `The secret key is missing: ${keyFile} is gone, and the secrets in ${databaseFile} can't be opened without it. Put the file back, or set POSTHORN_SECRET_KEY.`,
         );
       }
-      text = keep(keyFile, randomBytes(32).toString('base64')).text;
+      text = keep(keyFile, randomBytes(32).toString('base64'));
     }
     secretKeys = readKeys(text, keyFile);
   }
   const adminTokenFile = join(dataDir, 'admin-token');
   let adminToken = given.adminToken;
-  let adminTokenIsNew = false;
   if (adminToken === null) {
     adminToken = readKept(adminTokenFile);
     if (adminToken === null) {
@@ -77,9 +75,7 @@ export function prepareDataDir(given: Settings): Prepared {
           `The operator's token is missing: there is no ${adminTokenFile}. Put the file back, or set POSTHORN_ADMIN_TOKEN to 24 letters and digits.`,
         );
       }
-      const kept = keep(adminTokenFile, newToken());
-      adminToken = kept.text;
-      adminTokenIsNew = kept.isNew;
+      adminToken = keep(adminTokenFile, newToken());
     }
     if (!/^[A-Za-z0-9]{24}$/.test(adminToken)) {
       throw new StartError(
@@ -87,7 +83,7 @@ export function prepareDataDir(given: Settings): Prepared {
       );
     }
   }
-  return { settings: { ...given, secretKeys }, adminToken, adminTokenFile, adminTokenIsNew };
+  return { settings: { ...given, secretKeys }, adminToken, adminTokenFile };
 }
 
 function readKeys(text: string, file: string): Buffer[] {
@@ -115,7 +111,7 @@ function readKept(file: string): string | null {
  * Written whole or not at all, there after a power cut, and never over a file that another process has just made: of
  * two first starts at the same moment one wins, and its key is the one that both use.
  */
-function keep(file: string, text: string): { text: string; isNew: boolean } {
+function keep(file: string, text: string): string {
   const draft = `${file}.${process.pid}`;
   try {
     const fd = openSync(draft, 'w', 0o600);
@@ -127,7 +123,7 @@ function keep(file: string, text: string): { text: string; isNew: boolean } {
     const folder = openSync(dirname(file), 'r');
     fsyncSync(folder);
     closeSync(folder);
-    return { text: isNew ? text : (readKept(file) ?? ''), isNew };
+    return isNew ? text : (readKept(file) ?? '');
   } catch (error) {
     throw new StartError(
       `${file} can't be written (${reason(error)}); set POSTHORN_DATA_DIR to a directory that can.`,
@@ -155,7 +151,7 @@ const reason = (error: unknown): string => (error instanceof Error ? error.messa
 
 /**
  * Sets up a new store: the team `default`, one owner, a sign-in link. On a store that is set up it checks that the
- * secret key fits, and changes nothing else.
+ * secret key fits, seals the secrets again where it is a new one, and changes nothing else.
  * @returns the one-time sign-in link, null on a store that was set up before
  * @throws StartError when no key of the list fits the store
  */
@@ -167,9 +163,7 @@ export async function setUp(parts: {
 }): Promise<{ signInUrl: string | null }> {
   const { store, clock, vault, publicUrl } = parts;
   const { queries } = store;
-  const kept = await store.read(
-    queries.selectFrom('meta').selectAll().where('name', '=', 'secret_key').compile(),
-  );
+  const kept = await store.read(queries.selectFrom('meta').selectAll().where('name', '=', keyRow).compile());
   const now = clock.now();
   const fingerprint = kept[0]?.value;
   if (fingerprint !== undefined) {
@@ -178,14 +172,7 @@ export async function setUp(parts: {
         'The secret key does not fit this store: its secrets were encrypted with another one. Put that key into POSTHORN_SECRET_KEY (after the new one, if you are changing keys).',
       );
     }
-    if (fingerprint !== vault.fingerprint) {
-      const query = queries
-        .updateTable('meta')
-        .set({ value: vault.fingerprint })
-        .where('name', '=', 'secret_key')
-        .compile();
-      await store.change({ steps: [{ query, rows: 1 }], events: [], touched: [], now });
-    }
+    if (fingerprint !== vault.fingerprint) await resealSecrets(store, vault, clock);
     return { signInUrl: null };
   }
   const teamId = newTeamId();
@@ -198,7 +185,7 @@ export async function setUp(parts: {
   });
   const outcome = await store.change({
     steps: [
-      row('meta', { name: 'secret_key', value: vault.fingerprint }),
+      row('meta', { name: keyRow, value: vault.fingerprint }),
       row('users', {
         id: userId,
         email: 'owner@localhost',

@@ -43,7 +43,7 @@ export interface RunningServer {
  */
 export async function startServer(env: Record<string, string | undefined>): Promise<RunningServer> {
   const given = readSettings(env);
-  const { settings, adminToken, adminTokenFile, adminTokenIsNew } = prepareDataDir(given);
+  const { settings, adminToken, adminTokenFile } = prepareDataDir(given);
   const clock = systemClock;
   const log = createLog(settings.logLevel);
   const { logger, flush } = log;
@@ -150,7 +150,8 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     return {
       address,
       firstStart: {
-        adminToken: adminTokenIsNew ? adminToken : null,
+        // On the start that sets the store up, even if one before it made the token and then failed.
+        adminToken: signInUrl !== null && given.adminToken === null ? adminToken : null,
         adminTokenFile,
         signInUrl,
       },

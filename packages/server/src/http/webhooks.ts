@@ -16,7 +16,7 @@ import { actorOf, bodyOf, paramsOf, queryOf, scopeOf, teamOf } from './context.t
 import { TeamQuery } from './schemas.ts';
 
 const ProjectIds = Type.Union([
-  Type.Array(Type.String({ pattern: '^[a-zA-Z0-9_]+$', minLength: 1, maxLength: 128 }), { maxItems: 200 }),
+  Type.Array(Type.String({ pattern: '^[a-zA-Z0-9_-]+$', minLength: 1, maxLength: 128 }), { maxItems: 200 }),
   Type.Null(),
 ]);
 const Events = Type.Array(Type.String({ maxLength: 128 }), { maxItems: 500 });

@@ -5,7 +5,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import formats from 'ajv-formats';
 
 /** How large a schema may be, as compact JSON in bytes. */
-export const mostSchemaBytes = 64 * 1024;
+const mostSchemaBytes = 64 * 1024;
 /** How many schemas it may hold with each `$ref` written out in its place. */
 const mostSchemas = 2_000;
 /** An array must be at most this long for `uniqueItems`, which compares every two items. */

@@ -33,7 +33,7 @@ export interface ProjectSettings {
   autoExposeSystemEnvs: boolean;
 }
 
-export const defaultSettings: ProjectSettings = {
+const defaultSettings: ProjectSettings = {
   buildCommand: null,
   commandForIgnoringBuildStep: null,
   devCommand: null,

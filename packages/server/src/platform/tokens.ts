@@ -30,7 +30,7 @@ interface Known {
   expiresAt: number | null;
 }
 
-export const hashToken = (token: string): string => digest('sha256', token, 'hex');
+const hashToken = (token: string): string => digest('sha256', token, 'hex');
 
 export class TokenBook {
   readonly #store: Store;

@@ -16,7 +16,7 @@ import { userIdOf } from './users.ts';
 import { explainPlacement, type Placement, placesOf } from './variable-places.ts';
 
 export const variableTypes = ['system', 'secret', 'encrypted', 'plain', 'sensitive'] as const;
-export type VariableType = (typeof variableTypes)[number];
+type VariableType = (typeof variableTypes)[number];
 
 export interface VariableInput extends Placement {
   key: string;

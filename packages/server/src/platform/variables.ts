@@ -12,7 +12,7 @@ import {
 import type { Step } from '../store/store.ts';
 import { type Actor, demand } from './actor.ts';
 import { auditOf, type Caused, commit, type Platform, type PlatformChange, tryCommit } from './platform.ts';
-import { explainPlacement, placesOf, planVariables, type Standing, type Target } from './variable-places.ts';
+import { explainPlacement, planVariables, type Standing, type Target } from './variable-places.ts';
 import {
   buildVariable,
   openSealed,

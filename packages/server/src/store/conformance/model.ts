@@ -105,8 +105,8 @@ export class Model {
     }
   }
 
-  finish(delivery: Delivery, next: Next, endedAt: number): FinishOutcome['kind'] {
-    if (!delivery.held) return 'lost';
+  finish(delivery: Delivery, next: Next, endedAt: number): FinishOutcome {
+    if (!delivery.held) return { kind: 'lost' };
     delivery.held = false;
     delivery.attempts += 1;
     const { endpoint } = delivery;
@@ -115,16 +115,27 @@ export class Model {
       if (next.kind === 'delivered') delivery.state = 'delivered';
       delivery.asked = endpoint.removed ? 0 : delivery.asked - 1;
       delivery.dueAt = delivery.asked > 0 ? now : null;
-    } else if (next.kind === 'retry') {
-      delivery.dueAt = delivery.asked > 0 ? now : this.laneTime(endpoint, next.at, endedAt);
+      return { kind: 'written', dueAt: delivery.asked > 0 ? endedAt : null };
+    }
+    if (next.kind === 'retry') {
+      const at = delivery.asked > 0 ? endedAt : next.at;
+      delivery.dueAt = this.laneTime(endpoint, at, endedAt);
       delivery.asked = 0;
       if (endpoint.removed) Object.assign(delivery, { state: 'canceled', dueAt: null });
-    } else {
-      delivery.state = next.kind;
-      delivery.asked = next.kind === 'failed' && delivery.asked > 0 && !endpoint.removed ? 1 : 0;
-      delivery.dueAt = delivery.asked > 0 ? now : null;
+      return { kind: 'written', dueAt: endpoint.removed ? null : at };
     }
-    return 'written';
+    delivery.state = next.kind;
+    delivery.asked = next.kind === 'failed' && delivery.asked > 0 && !endpoint.removed ? 1 : 0;
+    delivery.dueAt = delivery.asked > 0 ? now : null;
+    return { kind: 'written', dueAt: delivery.asked > 0 || this.#hasNext(delivery) ? endedAt : null };
+  }
+
+  /** Whether another delivery of the same key is pending. */
+  #hasNext({ endpoint, order }: Delivery): boolean {
+    if (order === null) return false;
+    return this.#open().some(
+      (other) => other.endpoint === endpoint && other.state === 'pending' && other.order?.key === order.key,
+    );
   }
 
   release(delivery: Delivery, at: number): void {
