@@ -331,3 +331,10 @@ export function startAttemptSpan(task: Task, endpoint: Endpoint): AttemptSpan {
     },
   };
 }
+
+/** A span around one publish call, from its judgement to its commit. */
+export function startPublishSpan(team: string, events: number): Span {
+  const span = tracer.startSpan('posthorn.publish', { kind: SpanKind.SERVER });
+  if (span.isRecording()) span.setAttributes({ 'posthorn.team.id': team, 'posthorn.events': events });
+  return span;
+}

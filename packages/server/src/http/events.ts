@@ -2,6 +2,7 @@
 import Type from 'typebox';
 import { ApiError } from '../errors.ts';
 import { findEvents, listDeliveriesOfEvent, listEvents } from '../store/control/history.ts';
+import { startPublishSpan } from '../telemetry.ts';
 import type { Door } from './app.ts';
 import { paramsOf, queryOf, scopeOf, teamOf } from './context.ts';
 import { DeliverySummary, showDelivery } from './deliveries.ts';
@@ -68,11 +69,11 @@ export const eventsDoor: Door = (app, house) => {
       const team = await teamOf(house, request);
       const { body } = request;
       const asArray = Array.isArray(body);
-      const { results, allKnown } = await platform.publisher.publish(
-        team.id,
-        asArray ? body : [body],
-        asArray,
-      );
+      const inputs: unknown[] = asArray ? body : [body];
+      const span = startPublishSpan(team.id, inputs.length);
+      const { results, allKnown } = await platform.publisher
+        .publish(team.id, inputs, asArray)
+        .finally(() => span.end());
       return reply.code(allKnown ? 200 : 202).send(asArray ? { events: results } : results[0]);
     },
   );

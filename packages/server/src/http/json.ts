@@ -9,6 +9,8 @@ const closeBrace = 0x7d;
 const closeBracket = 0x5d;
 const quote = 0x22;
 const backslash = 0x5c;
+/** Finds every number too large for JavaScript: three digits of exponent, or so many that two of them suffice. */
+const hugeNumber = /[eE]\+?\d{3}|(?<!\d)\d{210}/;
 
 /**
  * @param bytes the request's body
@@ -30,7 +32,7 @@ export function readJson(bytes: Buffer, maxDepth: number): unknown {
     text.includes('__proto__') ||
     text.includes('\\u') ||
     text.includes('prototype') ||
-    /[eE]\+?\d{3}/.test(text)
+    hugeNumber.test(text)
   ) {
     checkValue(value, '');
   }
@@ -95,5 +97,27 @@ function explainSyntax(error: unknown, text: string): string {
   const message = error instanceof Error ? error.message : '';
   const position = /position (\d+)/.exec(message)?.[1];
   if (position !== undefined) return `unexpected text at position ${position}.`;
+  if (message.startsWith('Unexpected token')) return `unexpected text at position ${findUnexpected(text)}.`;
   return `it ends too early, at position ${text.length}.`;
+}
+
+const blank = /[\t\n\r ]*/y;
+const token = /[{}[\],:]|"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|true|false|null/y;
+
+/** Where a value should begin and none does: of this error alone the parser does not tell the position. */
+function findUnexpected(text: string): number {
+  let at = 0;
+  let before = '';
+  for (;;) {
+    blank.lastIndex = at;
+    blank.exec(text);
+    at = blank.lastIndex;
+    token.lastIndex = at;
+    const found = token.exec(text)?.[0];
+    if (found === undefined) return at;
+    const wantsValue = before === '' || before === ':' || before === ',' || before === '[';
+    if (wantsValue && ',:]}'.includes(found) && !(before === '[' && found === ']')) return at;
+    at += found.length;
+    before = found;
+  }
 }
