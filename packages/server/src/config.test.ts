@@ -67,7 +67,13 @@ const table: Record<string, { key: keyof Settings; good: [string, unknown][]; ba
       ['https://hooks.example.com', 'https://hooks.example.com'],
       ['http://10.0.0.1:8080/', 'http://10.0.0.1:8080'],
     ],
-    bad: ['hooks.example.com', 'ftp://example.com', 'https://example.com/path', 'https://example.com:port'],
+    bad: [
+      'hooks.example.com',
+      'ftp://example.com',
+      'https://example.com/path',
+      'https://example.com:port',
+      'https://a:hunter2hunter2@example.com',
+    ],
   },
   POSTHORN_DATA_DIR: { key: 'dataDir', good: [['/var/lib/posthorn', '/var/lib/posthorn']], bad: [] },
   DATABASE_URL: { key: 'databaseUrl', good: [], bad: ['postgres://posthorn:hunter2hunter2@db/posthorn'] },
@@ -134,7 +140,15 @@ const table: Record<string, { key: keyof Settings; good: [string, unknown][]; ba
       ['9.9.9.9', ['9.9.9.9']],
       ['127.0.0.1:5353, [::1]:5353', ['127.0.0.1:5353', '[::1]:5353']],
     ],
-    bad: ['dns.example.com', '9.9.9.9:port'],
+    bad: [
+      'dns.example.com',
+      '9.9.9.9:port',
+      '999.1.1.1',
+      '9.9.9.9:99999',
+      '9.9.9.9:0',
+      '[9.9.9.9]:53',
+      '::1:port',
+    ],
   },
   POSTHORN_ROLES: {
     key: 'roles',
@@ -245,6 +259,7 @@ test('a secret is never repeated, not even a wrong one', () => {
       assert.ok(!refusalOf({ [name]: text }).includes(text.slice(0, 12)), name);
     }
   }
+  assert.doesNotMatch(refusalOf({ POSTHORN_PUBLIC_URL: 'https://a:hunter2@example.com' }), /hunter2/);
 });
 
 test('DATABASE_URL stops the start: this version keeps its store in SQLite', () => {
@@ -259,6 +274,7 @@ test('an unknown POSTHORN_ variable is refused, with the nearest name', () => {
     ['POSTHORN_SECRETKEY', 'POSTHORN_SECRET_KEY'],
     ['POSTHORN_TIMEOUT_MS', 'POSTHORN_TIMEOUT'],
     ['POSTHORN_Host', 'POSTHORN_HOST'],
+    ['POSTHORN_DATABASE_URL', 'DATABASE_URL'],
   ] as const) {
     const sentence = refusalOf({ [wrong]: '1' });
     assert.ok(sentence.includes(`no setting ${wrong};`), sentence);
@@ -277,7 +293,7 @@ test('the name itself with one letter changed, dropped or added is what is sugge
       (name, nat, slip) => {
         const at = 'POSTHORN_'.length + (nat % (name.length - 'POSTHORN_'.length));
         const wrong =
-          name.slice(0, at) + { change: 'Q', drop: '', add: `Q${name[at]}` }[slip] + name.slice(at + 1);
+          name.slice(0, at) + { change: '7', drop: '', add: `7${name[at]}` }[slip] + name.slice(at + 1);
         assert.ok(refusalOf({ [wrong]: 'x' }).includes(`did you mean ${name}?`), wrong);
       },
     ),

@@ -1,6 +1,18 @@
 // Every setting, in one table: it makes the parsing, `posthorn start --help`, .env.example and the reference page.
-import { formatDuration, parseDuration, parseSize } from './duration.ts';
-import { parseNetworks } from './engine/guard.ts';
+// setting-values.ts reads the texts.
+import { formatDuration } from './duration.ts';
+import {
+  duration,
+  readHeaderName,
+  readKeys,
+  readNetworks,
+  readOrigin,
+  readRoles,
+  readSchedule,
+  readServers,
+  size,
+  whole,
+} from './setting-values.ts';
 
 /** A setting can't be used; the message is one sentence that names it and says what would be right. */
 export class SettingsError extends Error {
@@ -62,61 +74,6 @@ export interface Setting<Key extends keyof Settings = keyof Settings> {
 
 const define = <Key extends keyof Settings>(setting: Setting<Key>): Setting => setting;
 
-const whole = (min: number, max: number) => (text: string) => {
-  const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
-  return value >= min && value <= max ? value : undefined;
-};
-const duration = (min: number, max: number) => (text: string) => {
-  const ms = parseDuration(text);
-  return ms !== null && ms >= min && ms <= max ? ms : undefined;
-};
-const size = (min: number, max: number) => (text: string) => {
-  const bytes = parseSize(text);
-  return bytes !== null && bytes >= min && bytes <= max ? bytes : undefined;
-};
-const list = (text: string) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-
-const takenHeaders = new Set(
-  (
-    'connection content-length content-type expect host keep-alive te traceparent trailer transfer-encoding ' +
-    'upgrade user-agent webhook-id webhook-signature webhook-timestamp'
-  ).split(' '),
-);
-
-function readKeys(text: string): Buffer[] | undefined {
-  const parts = list(text);
-  // Buffer.from skips what is not base64, so a damaged key would be read as another one.
-  const damaged = parts.some((part) => !/^(?:[0-9a-f]{64}|[A-Za-z0-9+/_-]{43}=?)$/i.test(part));
-  if (parts.length === 0 || damaged) return undefined;
-  return parts.map((part) => Buffer.from(part, part.length === 64 ? 'hex' : 'base64'));
-}
-
-function readNetworks(text: string): string | undefined {
-  try {
-    parseNetworks(text);
-    return text;
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
-}
-
-function readSchedule(text: string): number[] | undefined {
-  const waits = list(text).map((part) => parseDuration(part));
-  const known = waits.filter((ms) => ms !== null);
-  return known.length > 0 && known.length <= 100 && known.length === waits.length ? known : undefined;
-}
-
-function readRoles(text: string): Settings['roles'] | undefined {
-  const roles = list(text);
-  if (roles.length === 0 || roles.some((role) => role !== 'api' && role !== 'deliver')) return undefined;
-  return { api: roles.includes('api'), deliver: roles.includes('deliver') };
-}
-
 /** Every setting, in the order in which it is shown. */
 export const settingsTable: readonly Setting[] = [
   define({
@@ -147,9 +104,8 @@ export const settingsTable: readonly Setting[] = [
     fallback: null,
     unset: 'http://<host>:<port>',
     example: 'https://hooks.example.com',
-    expected: 'an http or https URL without a path, like https://hooks.example.com',
-    read: (text) =>
-      /^https?:\/\/[^/?#\s]+\/?$/.test(text) && URL.canParse(text) ? text.replace(/\/$/, '') : undefined,
+    expected: 'an http or https URL without path, user name and password, like https://hooks.example.com',
+    read: readOrigin,
   }),
   define({
     name: 'POSTHORN_DATA_DIR',
@@ -170,7 +126,7 @@ export const settingsTable: readonly Setting[] = [
     fallback: null,
     unset: 'SQLite in the data directory',
     example: '',
-    expected: 'nothing: this version keeps its store in SQLite; unset DATABASE_URL',
+    expected: 'no value, for this version keeps its store in SQLite: unset it',
     read: () => undefined,
   }),
   define({
@@ -244,10 +200,7 @@ export const settingsTable: readonly Setting[] = [
     fallback: 'x-vercel-signature',
     example: 'x-acme-signature',
     expected: 'a header name that Posthorn does not send otherwise, like x-acme-signature',
-    read: (text) => {
-      const name = text.toLowerCase();
-      return /^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$/.test(name) && !takenHeaders.has(name) ? name : undefined;
-    },
+    read: readHeaderName,
   }),
   define({
     name: 'POSTHORN_LANE_CONCURRENCY',
@@ -288,11 +241,7 @@ export const settingsTable: readonly Setting[] = [
     unset: 'the system’s',
     example: '9.9.9.9,149.112.112.112',
     expected: 'addresses with commas between, each with :port if it is not 53',
-    read: (text) => {
-      const servers = list(text);
-      const server = /^(\d{1,3}(\.\d{1,3}){3}(:\d{1,5})?|\[[0-9a-f:.]+\](:\d{1,5})?|[0-9a-f:]+)$/i;
-      return servers.every((one) => server.test(one)) ? servers : undefined;
-    },
+    read: readServers,
   }),
   define({
     name: 'POSTHORN_ROLES',
@@ -434,12 +383,12 @@ function fallbackOf(setting: Setting): unknown {
   return setting.key === 'secretKeys' ? [] : null;
 }
 
-/** Secrets are never repeated, not even wrong ones. */
+/** Secrets are never repeated, not even wrong ones or those in a URL. */
 function readGiven(setting: Setting, given: string): unknown {
   const value = setting.read(given);
   if (value !== undefined) return value;
-  const shown =
-    setting.group === 'Secrets' || setting.key === 'databaseUrl' ? '' : ` "${given.slice(0, 80)}"`;
+  const isSecret = setting.group === 'Secrets' || setting.key === 'databaseUrl' || given.includes('@');
+  const shown = isSecret ? '' : ` "${given.slice(0, 80)}"`;
   throw new SettingsError(`${setting.name}${shown} is not usable; it takes ${setting.expected}.`);
 }
 
@@ -449,8 +398,14 @@ export function describeFallback(setting: Setting): string {
   return setting.fallback === '' || setting.fallback === null ? 'empty' : setting.fallback;
 }
 
+/** What all names share would count as likeness. */
+const withoutPrefix = (name: string): string => name.replace(/^POSTHORN_/, '');
+
 function nearest(name: string, names: string[]): string {
-  const scored = names.map((known) => ({ known, distance: editDistance(name, known) }));
+  const scored = names.map((known) => ({
+    known,
+    distance: editDistance(withoutPrefix(name), withoutPrefix(known)),
+  }));
   return scored.toSorted((a, b) => a.distance - b.distance)[0]?.known ?? 'POSTHORN_PORT';
 }
 

@@ -2,7 +2,7 @@
 // make a commit durable, and starts that must refuse.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
@@ -264,8 +264,8 @@ test('SIGTERM while busy ends with 0 in bounded time, and each event arrives exa
     await publishing.whenDone(more);
     const { ended, tookMs } = await house.restart('SIGTERM');
     assert.equal(ended, 0);
-    // POSTHORN_STOP_TIMEOUT is 10 s, once for requests and once for deliveries.
-    assert.ok(tookMs < 20_000, `took ${tookMs} ms`);
+    // The longest wait allowed is 10 s, and nothing here needs it: publishers’ idle connections do not count.
+    assert.ok(tookMs < 9_000, `took ${tookMs} ms`);
     t.diagnostic(`stopped in ${Math.round(tookMs)} ms`);
   }
   await publishing.end();
@@ -365,6 +365,7 @@ test('a damaged database file stops the start with a sentence', async (t) => {
   t.after(() => posthorn.close());
   await publish(posthorn);
   assert.equal(await posthorn.end('SIGTERM'), 0);
+  assert.ok(!readdirSync(posthorn.dataDir).includes('posthorn.db-wal'), 'a clean stop leaves one whole file');
   const file = join(posthorn.dataDir, 'posthorn.db');
   const good = readFileSync(file);
   const damage: [string, () => void][] = [

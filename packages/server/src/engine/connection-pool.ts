@@ -1,5 +1,6 @@
 // The connections of all origins. A request gets the one that was used last, or a new one: there is no cap in
 // use, or endpoints on one host would block one another (lanes cap). Only what is idle is bounded.
+import type { Timer } from '../clock.ts';
 import { Connection, type ConnectionWiring, type Target } from './connection.ts';
 
 export interface PoolLimits {
@@ -18,6 +19,8 @@ interface Origin {
 
 /** A connection is not used for longer, so that a name's new addresses are found although it is never idle. */
 const MAX_AGE_MS = 300_000;
+/** How often connections that lay idle too long are looked for. One that is about to be used is always looked at. */
+const SWEEP_MS = 1_000;
 
 export class ConnectionPool {
   readonly #wiring: ConnectionWiring;
@@ -28,6 +31,7 @@ export class ConnectionPool {
   #idle = 0;
   #busy = 0;
   #whenIdle: (() => void) | null = null;
+  #sweeping: Timer | null = null;
 
   constructor(wiring: Omit<ConnectionWiring, 'onIdleClosed'>, limits: PoolLimits) {
     this.#limits = limits;
@@ -39,8 +43,11 @@ export class ConnectionPool {
     return { busy: this.#busy, idle: this.#idle, origins: this.#origins.size };
   }
 
-  /** A connection for one request: an idle one unless `fresh`. Give it back with `release` or `discard`. */
-  take(target: Target, fresh: boolean): Connection {
+  /**
+   * A connection for one request at `now` (monotonic ms): an idle one unless `fresh`. Give it back with `release`
+   * or `discard`.
+   */
+  take(target: Target, fresh: boolean, now: number): Connection {
     let origin = this.#origins.get(target.origin);
     if (origin === undefined) {
       origin = { key: target.origin, idle: [], busy: 0 };
@@ -51,7 +58,7 @@ export class ConnectionPool {
     let connection = fresh ? undefined : origin.idle.pop();
     while (connection !== undefined) {
       this.#idle -= 1;
-      if (connection.isReusable) return connection;
+      if (connection.isReusable(now)) return connection;
       connection.destroy();
       connection = origin.idle.pop();
     }
@@ -62,12 +69,13 @@ export class ConnectionPool {
   release(connection: Connection): void {
     const origin = this.#origins.get(connection.target.origin);
     connection.detach();
-    const isOld = this.#wiring.clock.monotonic() - connection.openedAt > MAX_AGE_MS;
+    const isOld = connection.idleUntil - connection.openedAt > MAX_AGE_MS;
     const isFull = origin === undefined || origin.idle.length >= this.#limits.maxIdlePerOrigin;
-    if (isFull || isOld || this.#whenIdle !== null || !connection.isReusable) connection.destroy();
+    if (isFull || isOld || this.#whenIdle !== null) connection.destroy();
     else {
       origin.idle.push(connection);
       this.#idle += 1;
+      this.#sweeping ??= this.#wiring.clock.after(SWEEP_MS, () => this.#sweep());
     }
     this.#countDown(origin);
     this.#bound(origin);
@@ -83,6 +91,7 @@ export class ConnectionPool {
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#whenIdle = resolve;
+      this.#sweeping?.cancel();
       for (const origin of this.#origins.values()) this.#closeIdle(origin);
       if (this.#busy === 0) resolve();
     });
@@ -126,7 +135,21 @@ export class ConnectionPool {
     this.#settle(origin);
   }
 
-  /** An idle connection was closed by the other side or for its age. */
+  /** Closes what has been idle for as long as the other side keeps it. */
+  #sweep(): void {
+    const now = this.#wiring.clock.monotonic();
+    for (const origin of this.#origins.values()) {
+      const kept = origin.idle.filter((connection) => connection.isReusable(now));
+      if (kept.length === origin.idle.length) continue;
+      for (const connection of origin.idle) if (!connection.isReusable(now)) connection.destroy();
+      this.#idle -= origin.idle.length - kept.length;
+      origin.idle = kept;
+      this.#settle(origin);
+    }
+    this.#sweeping = this.#idle === 0 ? null : this.#wiring.clock.after(SWEEP_MS, () => this.#sweep());
+  }
+
+  /** An idle connection was closed by the other side, or it spoke without being asked. */
   #forget(connection: Connection): void {
     const origin = this.#origins.get(connection.target.origin);
     const index = origin?.idle.indexOf(connection) ?? -1;

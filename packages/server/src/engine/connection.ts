@@ -1,14 +1,17 @@
-// One connection to one origin: an undici Client of its own, so that it is known which request opened it, how
-// long each stage took, and whether it was used before. Every address is judged here, after name resolution and
-// before a packet is sent: undici asks no lookup for IP literals, so they are judged at the same place.
+// One connection to one origin, carrying one request at a time: opens the socket, writes, reads, and knows which
+// request opened it and how long each stage took. Every address is judged here, after name resolution and before
+// a packet is sent: nobody resolves IP literals, so they are judged at the same place.
 import { connect as connectTcp, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
-import { type buildConnector, Client } from 'undici';
+import type { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
+import { AnswerReader } from './answer-reader.ts';
 import type { Exchange } from './exchange.ts';
 import { type GuardOptions, judgeConnection } from './guard.ts';
-import { ConnectFailure, failureOfLookup, type Stage } from './network-cause.ts';
+import { ExchangeFailure, failureOfLookup, type Stage } from './network-cause.ts';
+import type { RequestWriter } from './request-writer.ts';
 import type { Resolver } from './resolver.ts';
+import type { SendResponse } from './sender.ts';
 
 /** Where a webhook's URL leads, read once. */
 export interface Target {
@@ -18,9 +21,10 @@ export interface Target {
   host: string;
   port: number;
   secure: boolean;
-  path: string;
   /** Host and port for sentences. */
   label: string;
+  /** What every request to this very URL begins with (`beginHead`); a connection serves its whole origin. */
+  head: string;
 }
 
 export interface ConnectionWiring {
@@ -28,6 +32,11 @@ export interface ConnectionWiring {
   resolver: Resolver;
   guard: GuardOptions;
   secureContext: SecureContext;
+  /** The last TLS session of an origin, which spares the next connection half of the handshake. */
+  sessions: LRUCache<string, Buffer>;
+  writer: RequestWriter;
+  /** All sockets are read into these bytes, one at a time. */
+  received: Buffer;
   /** Called when a connection without a request on it was closed. */
   onIdleClosed(connection: Connection): void;
 }
@@ -36,43 +45,27 @@ export interface ConnectionWiring {
 const ADDRESS_ATTEMPT_MS = 1_000;
 const TCP_KEEP_ALIVE_MS = 60_000;
 
-const ignore = (): void => undefined;
-
 export class Connection {
   readonly target: Target;
   readonly #wiring: ConnectionWiring;
-  readonly #client: Client;
+  readonly #reader = new AnswerReader();
   #socket: Socket | null = null;
   #exchange: Exchange | null = null;
   #destroyed = false;
   stage: Stage = 'resolving';
-  /** Monotonic ms of the last time a socket was opened. */
+  /** Monotonic ms of when the socket was opened. */
   openedAt = 0;
+  /** Monotonic ms until which it may lie idle: then the other side may close it at any time. */
+  idleUntil = 0;
 
   constructor(target: Target, wiring: ConnectionWiring) {
     this.target = target;
     this.#wiring = wiring;
-    this.#client = new Client(target.origin, {
-      connect: (_options, callback) => this.#open(callback),
-      allowH2: false,
-      pipelining: 1,
-      // The exchange's own deadline covers everything; these would only cost timers.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: 4_000,
-      keepAliveMaxTimeout: 60_000,
-      keepAliveTimeoutThreshold: 1_000,
-      maxHeaderSize: 16_384,
-    });
-    this.#client.on('disconnect', () => {
-      this.#socket = null;
-      if (this.#exchange === null && !this.#destroyed) wiring.onIdleClosed(this);
-    });
   }
 
-  /** Whether the socket is open and no request is on it. */
-  get isReusable(): boolean {
-    return !this.#destroyed && this.#socket !== null && !this.#socket.destroyed;
+  /** Whether a request may be put on it at `now` (monotonic ms). */
+  isReusable(now: number): boolean {
+    return !this.#destroyed && this.stage === 'open' && now < this.idleUntil;
   }
 
   /** Bytes of the request that the kernel has not taken yet. */
@@ -80,55 +73,98 @@ export class Connection {
     return this.#socket?.writableLength ?? 0;
   }
 
-  /** Sends the exchange's request; what follows is told to the exchange. */
+  /** What has come of an answer whose head is complete; null before. */
+  partial(): SendResponse | null {
+    return this.#reader.status === 0 ? null : this.#reader.response(true);
+  }
+
+  /** Sends the exchange's request; what follows is told to the exchange, never before this returned. */
   run(exchange: Exchange): void {
     this.#exchange = exchange;
     exchange.begin(this);
-    this.#client.dispatch(
-      {
-        path: this.target.path,
-        method: 'POST',
-        headers: exchange.request.headers,
-        body: exchange.request.body,
-      },
-      exchange,
-    );
+    if (this.#socket === null) this.#open();
+    else this.#send(this.#socket, exchange, exchange.startedAt);
   }
 
   /** The exchange is over and the connection free. */
   detach(): void {
     this.#exchange = null;
+    this.#reader.reset();
   }
 
   /** Closes the socket at once, whatever it is doing. */
   destroy(): void {
-    if (this.#destroyed) return;
     this.#destroyed = true;
     this.#exchange = null;
     this.#socket?.destroy();
-    this.#client.destroy(null, ignore);
   }
 
-  #open(callback: buildConnector.Callback): void {
+  #send(socket: Socket, exchange: Exchange, now: number): void {
+    exchange.markSent(now);
+    this.#wiring.writer.write(socket, exchange.target, exchange.request);
+  }
+
+  /** Reads the first `length` of the bytes that all sockets share. */
+  #receive(length: number): void {
+    const exchange = this.#exchange;
+    if (exchange === null) {
+      // Nobody asked: a 408 before the other side closes, or worse.
+      this.#lose(null);
+      return;
+    }
+    const { clock, received } = this.#wiring;
+    const now = clock.monotonic();
+    exchange.markReceived(now);
+    const reading = this.#reader.take(received, length);
+    if (reading === 'more') return;
+    if (reading === 'invalid') {
+      exchange.fail(new ExchangeFailure('invalid_response', null));
+      return;
+    }
+    this.idleUntil = now + this.#reader.keepAliveMs;
+    // An answer that comes before the request was taken in whole leaves the rest of it in the way.
+    const isClean = reading === 'whole' && this.unsentBytes === 0;
+    exchange.answer(this.#reader.response(false), now, isClean);
+  }
+
+  /** The other side closed its half: that ends an answer without a length, and breaks any other. */
+  #finish(): void {
+    const exchange = this.#exchange;
+    if (exchange !== null && this.#reader.end() === 'last') {
+      exchange.answer(this.#reader.response(false), this.#wiring.clock.monotonic(), false);
+    } else this.#lose(null);
+  }
+
+  #lose(error: Error | null): void {
+    if (this.#destroyed) return;
+    if (this.#exchange === null) this.#wiring.onIdleClosed(this);
+    else this.#exchange.fail(error ?? new ExchangeFailure('connection_closed', null));
+  }
+
+  #open(): void {
     const { clock, resolver } = this.#wiring;
     const { host } = this.target;
     const startedAt = clock.monotonic();
-    this.stage = 'resolving';
     this.#exchange?.markOpened();
     if (isIP(host) !== 0) {
-      this.#connect([host], callback);
+      this.#connect([host]);
       return;
     }
     resolver.lookup(host, (found) => {
       if (this.#destroyed) return;
       if (this.#exchange) this.#exchange.dnsMs = clock.monotonic() - startedAt;
-      if (found.kind === 'addresses') this.#connect(found.addresses, callback);
-      else callback(failureOfLookup(found), null);
+      if (found.kind === 'addresses') this.#connect(found.addresses);
+      else this.#failLater(failureOfLookup(found));
     });
   }
 
+  /** What is known at once is told later: `send` may not have returned. */
+  #failLater(failure: ExchangeFailure): void {
+    process.nextTick(() => this.#lose(failure));
+  }
+
   /** Connects to the first permitted address that answers. */
-  #connect(addresses: readonly string[], callback: buildConnector.Callback): void {
+  #connect(addresses: readonly string[]): void {
     const { host, port } = this.target;
     const permitted: string[] = [];
     let refusal: string | null = null;
@@ -139,7 +175,7 @@ export class Connection {
     }
     const [first, ...others] = permitted;
     if (first === undefined) {
-      callback(new ConnectFailure('blocked_address', refusal), null);
+      this.#failLater(new ExchangeFailure('blocked_address', refusal));
       return;
     }
     const quarterMs = Math.ceil((this.#exchange?.timeoutMs ?? 4 * ADDRESS_ATTEMPT_MS) / 4);
@@ -150,6 +186,13 @@ export class Connection {
         noDelay: true,
         keepAlive: true,
         keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+        onread: {
+          buffer: this.#wiring.received,
+          callback: (length) => {
+            if (!this.#destroyed) this.#receive(length);
+            return true;
+          },
+        },
         ...(others.length > 0 && {
           // Not a literal, so that node asks `lookup` and tries what it says in turn.
           host,
@@ -164,53 +207,55 @@ export class Connection {
           },
         }),
       }),
-      callback,
     );
   }
 
   #createSocket(options: TcpNetConnectOpts): Socket {
-    const { host, secure } = this.target;
+    const { host, origin, secure } = this.target;
     if (!secure) return connectTcp(options);
-    return connectTls({
+    const { secureContext, sessions } = this.#wiring;
+    const session = sessions.get(origin);
+    const socket = connectTls({
       ...options,
       // An empty name sends no SNI: RFC 6066 allows names only. The certificate is then checked for the address.
       servername: isIP(host) === 0 ? host : '',
       ALPNProtocols: ['http/1.1'],
-      secureContext: this.#wiring.secureContext,
+      secureContext,
       rejectUnauthorized: true,
+      ...(session && { session }),
     });
+    socket.on('session', (latest) => sessions.set(origin, latest));
+    return socket;
   }
 
-  #listen(socket: Socket, callback: buildConnector.Callback): void {
+  #listen(socket: Socket): void {
     const { clock } = this.#wiring;
     const startedAt = clock.monotonic();
     let connectedAt = startedAt;
-    let waiting = true;
     this.#socket = socket;
     this.stage = 'connecting';
-    const finish = (): void => {
-      waiting = false;
+    const start = (): void => {
       this.stage = 'open';
       this.openedAt = clock.monotonic();
-      callback(null, socket);
+      if (this.#exchange) this.#send(socket, this.#exchange, this.openedAt);
     };
     socket.once('connect', () => {
       connectedAt = clock.monotonic();
       if (this.#exchange) this.#exchange.connectMs = connectedAt - startedAt;
       if (this.target.secure) this.stage = 'tls';
-      else finish();
+      else start();
     });
     if (this.target.secure) {
       socket.once('secureConnect', () => {
         if (this.#exchange) this.#exchange.tlsMs = clock.monotonic() - connectedAt;
-        finish();
+        start();
       });
     }
-    socket.on('error', (error) => {
-      // After the connection stands, undici's own listener tells the exchange.
-      if (!waiting) return;
-      waiting = false;
-      if (!this.#destroyed) callback(error, null);
+    socket.on('end', () => {
+      // Before that, node's own error says more.
+      if (this.stage === 'open') this.#finish();
     });
+    socket.on('error', (error) => this.#lose(error));
+    socket.on('close', () => this.#lose(null));
   }
 }

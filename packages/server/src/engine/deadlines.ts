@@ -6,9 +6,9 @@ import type { Clock } from '../clock.ts';
 const DEADLINE_TICK_MS = 25;
 
 export interface Expiring {
-  /** Monotonic ms; set by `add`. */
-  dueAt: number;
-  /** The length that `add` was given, ms. */
+  /** Monotonic ms. */
+  readonly dueAt: number;
+  /** How long before `dueAt` it is added, ms. */
   readonly timeoutMs: number;
   /** Called once when the deadline has passed, unless it was removed before. */
   expire(): void;
@@ -40,7 +40,6 @@ export function createDeadlines(clock: Clock): Deadlines {
 
   return {
     add(expiring) {
-      expiring.dueAt = clock.monotonic() + expiring.timeoutMs;
       let queue = queues.get(expiring.timeoutMs);
       if (queue === undefined) {
         queue = new Set();

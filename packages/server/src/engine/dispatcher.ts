@@ -52,6 +52,12 @@ const pollMs = 1_000;
 /** After the store failed, it is asked again after this time. */
 const troubleMs = 500;
 const mostIdleLanes = 20_000;
+/**
+ * The part of the sockets that lanes without a success may have together. One that was never tried may start its first
+ * attempt from a larger part, so that dead lanes never keep a new one waiting for their deadlines.
+ */
+const unprovenShare = 1 / 2;
+const untriedShare = 3 / 4;
 
 export class Dispatcher {
   readonly #parts: DispatcherParts;
@@ -72,7 +78,10 @@ export class Dispatcher {
   #pollTimer: Timer | null = null;
   #stopping = false;
   #abandoned = false;
-  #onIdle: (() => void) | null = null;
+  /** Attempts not recorded yet, claims and deliveries on their way back: what a stop waits for. */
+  #unsettled = 0;
+  #onSettled: (() => void) | null = null;
+  #stopped: Promise<boolean> | null = null;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -106,6 +115,10 @@ export class Dispatcher {
 
   /** Takes a delivery that this process holds. */
   take(task: Task): void {
+    if (this.#stopping) {
+      this.#giveBackSoon([task]);
+      return;
+    }
     const lane = this.#laneFor(task.tag);
     lane.push(task);
     this.#enter(lane);
@@ -144,27 +157,37 @@ export class Dispatcher {
   }
 
   /**
-   * Starts nothing more, gives back what has not started, and waits for what is under way, at most `timeoutMs`.
-   * What is still under way then is not recorded: the next start takes it up again.
+   * Starts nothing more, gives back what has not started, and waits until what is under way is recorded, at most
+   * `timeoutMs`. What is still under way then is not recorded: the next start takes it up again. Idempotent.
    * @returns whether everything that was under way has ended
    */
-  async stop(timeoutMs: number): Promise<boolean> {
+  stop(timeoutMs: number): Promise<boolean> {
+    this.#stopped ??= this.#stop(timeoutMs);
+    return this.#stopped;
+  }
+
+  async #stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true;
     this.#dueTimer?.cancel();
     this.#pollTimer?.cancel();
-    await this.#giveBack([...this.#lanes.values()].flatMap((lane) => lane.takeAll()));
-    if (this.#underWay === 0) return true;
+    this.#giveBackSoon([...this.#lanes.values()].flatMap((lane) => lane.takeAll()));
+    if (this.#unsettled === 0) return true;
     await new Promise<void>((resolve) => {
       const timer = this.#parts.clock.after(timeoutMs, () => {
         this.#abandoned = true;
         resolve();
       });
-      this.#onIdle = () => {
+      this.#onSettled = () => {
         timer.cancel();
         resolve();
       };
     });
     return !this.#abandoned;
+  }
+
+  #settleOne(): void {
+    this.#unsettled -= 1;
+    if (this.#unsettled === 0) this.#onSettled?.();
   }
 
   #laneFor(tag: string): Lane {
@@ -198,8 +221,15 @@ export class Dispatcher {
     });
   }
 
-  /** Gives each lane in the ring a turn of one delivery, round after round, while there are sockets. */
+  /** Turns the ring until nobody in it can start, and nobody who waits for a share can either. */
   #pump(): void {
+    this.#openShare();
+    do this.#turnRing();
+    while (this.#ring.length === 0 && this.#openShare());
+  }
+
+  /** Gives each lane in the ring a turn of one delivery, round after round, while there are sockets. */
+  #turnRing(): void {
     const { settings, clock, endpoints } = this.#parts;
     while (this.#ringHead < this.#ring.length && this.#underWay < settings.maxSockets) {
       const lane = this.#ring[this.#ringHead] as Lane;
@@ -209,10 +239,6 @@ export class Dispatcher {
         this.#ringHead = 0;
       }
       lane.inRing = false;
-      if (this.#stopping) {
-        this.#giveBackSoon(lane.takeAll());
-        continue;
-      }
       const task = lane.peek();
       if (task === undefined) continue;
       const endpoint = endpoints.peek(lane.tag, task.version);
@@ -233,9 +259,10 @@ export class Dispatcher {
     const readiness = lane.readiness(endpoint, nowMs);
     switch (readiness.kind) {
       case 'ready': {
-        if (!lane.proven && this.#unproven >= this.#parts.settings.maxSockets / 2) {
+        if (!this.#hasShare(lane)) {
           lane.waitsForShare = true;
-          this.#waitForShare.push(lane);
+          if (mayBegin(lane)) this.#waitForShare.unshift(lane);
+          else this.#waitForShare.push(lane);
           return;
         }
         const task = lane.take();
@@ -263,25 +290,31 @@ export class Dispatcher {
   }
 
   #readEndpoint(lane: Lane): void {
+    const { clock, endpoints, settings } = this.#parts;
     lane.reading = true;
-    this.#parts.endpoints.read(lane.tag, (endpoint) => {
+    endpoints.read(lane.tag, (endpoint, fault) => {
       lane.reading = false;
-      if (endpoint === null) this.#giveBackSoon(lane.takeAll());
-      else this.#turn(lane, endpoint, this.#parts.clock.monotonic());
+      if (fault !== null) this.#parts.onFault(fault, 'reading an endpoint');
+      if (endpoint === null) this.#postpone(lane, clock.now() + troubleMs);
+      else if (this.#underWay < settings.maxSockets) this.#turn(lane, endpoint, clock.monotonic());
+      else this.#enter(lane);
       if (lane.waiting > 0) this.#pumpSoon();
     });
+  }
+
+  /** Gives all of a lane back, to be looked at again at `until` (epoch ms). */
+  #postpone(lane: Lane, until: number): void {
+    this.#behind.delete(lane);
+    this.#giveBackSoon(lane.takeAll(), until);
+    this.#run(this.#parts.store.holdLane(lane.tag, until), 'holding a lane');
+    this.noteDue(until);
   }
 
   /** A lane with an open breaker keeps nothing in memory; its marker in the store brings it back. */
   #rest(lane: Lane, waitMs: number): void {
     const { store, clock } = this.#parts;
-    const until = clock.now() + waitMs;
-    const tasks = lane.takeAll();
     store.setLaneOpen(lane.tag, false);
-    this.#behind.delete(lane);
-    this.#giveBackSoon(tasks);
-    this.#run(store.holdLane(lane.tag, until), 'holding a lane');
-    this.noteDue(until);
+    this.#postpone(lane, clock.now() + waitMs);
   }
 
   #start(lane: Lane, task: Task, endpoint: Endpoint, nowMs: number): void {
@@ -289,9 +322,10 @@ export class Dispatcher {
     const startedAt = clock.now();
     const span = this.#parts.startSpan(task, endpoint);
     const request = prepare(task, endpoint, settings, startedAt, span.traceparent);
-    const unproven = !lane.proven;
+    const unproven = lane.standing !== 'proven';
     lane.started(endpoint, nowMs);
     this.#underWay += 1;
+    this.#unsettled += 1;
     if (unproven) this.#unproven += 1;
     sender.send(request, (result) => {
       if (this.#abandoned) return;
@@ -309,9 +343,7 @@ export class Dispatcher {
       });
       if (lane.waiting > 0) this.#enter(lane);
       else if (this.#behind.has(lane)) this.#claimSoon();
-      this.#openShare();
       this.#pumpSoon();
-      if (this.#underWay === 0) this.#onIdle?.();
     });
   }
 
@@ -330,11 +362,24 @@ export class Dispatcher {
     }
   }
 
-  #openShare(): void {
-    const lane = this.#waitForShare.shift();
-    if (lane === undefined) return;
-    lane.waitsForShare = false;
-    this.#enter(lane);
+  /** Whether a lane may start one more attempt, after `others` that are about to. */
+  #hasShare(lane: Lane, others = 0): boolean {
+    if (lane.standing === 'proven') return true;
+    const share = mayBegin(lane) ? untriedShare : unprovenShare;
+    return this.#unproven + others < this.#parts.settings.maxSockets * share;
+  }
+
+  /** Brings back into the ring as many of those that wait for a share as may start now; answers whether any. */
+  #openShare(): boolean {
+    let opened = 0;
+    for (;;) {
+      const lane = this.#waitForShare[0];
+      if (lane === undefined || !this.#hasShare(lane, opened)) return opened > 0;
+      this.#waitForShare.shift();
+      lane.waitsForShare = false;
+      this.#enter(lane);
+      opened += 1;
+    }
   }
 
   #write(task: Task, written: ReturnType<typeof record>, news: Omit<AttemptNews, 'next'>): void {
@@ -342,30 +387,30 @@ export class Dispatcher {
       (outcome) => {
         this.#parts.onAttempt({ ...news, next: outcome.kind === 'lost' ? 'lost' : written.next.kind });
         if (outcome.kind === 'written' && outcome.dueAt !== null) this.noteDue(outcome.dueAt);
+        this.#settleOne();
       },
       (error: unknown) => {
         // Nothing was written, so the delivery is still pending and held: it goes back, and is sent again.
         this.#parts.onFault(error, 'recording an attempt');
         this.#giveBackSoon([task]);
+        this.#settleOne();
       },
     );
   }
 
-  #giveBackSoon(tasks: Task[]): void {
-    if (tasks.length > 0) this.#run(this.#giveBack(tasks), 'giving deliveries back');
-  }
-
-  /** Until the store takes them, deliveries that are given back stay ours: nobody else sends them. */
-  async #giveBack(tasks: Task[]): Promise<void> {
+  /** Gives deliveries back, due at `at` (epoch ms). Until the store takes them they stay ours: nobody else sends them. */
+  #giveBackSoon(tasks: Task[], at = this.#parts.clock.now()): void {
     if (tasks.length === 0) return;
     const leases: Lease[] = tasks.map(({ key, tag, body }) => ({ key, tag, bytes: body.length }));
-    try {
-      await this.#parts.store.release(leases, this.#parts.clock.now());
-    } catch (error) {
-      if (this.#stopping) throw error;
-      this.#parts.onFault(error, 'giving deliveries back');
-      this.#parts.clock.after(troubleMs, () => this.#giveBackSoon(tasks));
-    }
+    this.#unsettled += 1;
+    this.#parts.store.release(leases, at).then(
+      () => this.#settleOne(),
+      (error: unknown) => {
+        this.#parts.onFault(error, 'giving deliveries back');
+        if (!this.#stopping) this.#parts.clock.after(troubleMs, () => this.#giveBackSoon(tasks));
+        this.#settleOne();
+      },
+    );
   }
 
   #run(work: Promise<void>, doing: string): void {
@@ -400,18 +445,25 @@ export class Dispatcher {
       return;
     }
     this.#othersDue = false;
+    this.#unsettled += 1;
     try {
       this.#receive(await store.claim({ now: clock.now(), lanes, others }));
     } catch (error) {
       this.#parts.onFault(error, 'claiming deliveries');
       this.#claimAgain = false;
+      this.#othersDue = true;
       clock.after(troubleMs, () => this.#claimSoon());
     }
+    this.#settleOne();
     this.#claiming = false;
     if (this.#claimAgain) this.#claimSoon();
   }
 
   #receive(result: ClaimResult): void {
+    if (this.#stopping) {
+      this.#giveBackSoon(result.claimed.map(taskOf));
+      return;
+    }
     for (const claimed of result.claimed) this.take(taskOf(claimed));
     const got = new Set(result.claimed.map(({ tag }) => tag));
     for (const { tag, more } of result.looked) {
@@ -429,6 +481,9 @@ export class Dispatcher {
     if (result.nextDueAt !== null) this.noteDue(result.nextDueAt);
   }
 }
+
+/** Whether this would be a lane's very first attempt. */
+const mayBegin = (lane: Lane): boolean => lane.standing === 'untried' && lane.underWay === 0;
 
 function taskOf(claimed: Claimed): Task {
   const { key, tag, version, type, attempts, createdAt, extra, body } = claimed;

@@ -20,6 +20,9 @@ export interface Endpoint {
   ratePerSecond: number | null;
 }
 
+/** Hears of an endpoint: null if there is none, or if `fault` kept it from being read. */
+type Reading = (endpoint: Endpoint | null, fault: unknown) => void;
+
 /** Opens a sealed secret. */
 export type OpenSecret = (sealed: Uint8Array, place: string) => string;
 
@@ -31,7 +34,9 @@ export class EndpointBook {
   readonly #clock: Clock;
   readonly #openSecret: OpenSecret;
   readonly #known = new LRUCache<string, { endpoint: Endpoint; readAt: number }>({ max: 20_000 });
-  readonly #asked = new Map<string, ((endpoint: Endpoint | null) => void)[]>();
+  readonly #asked = new Map<string, Reading[]>();
+  /** Endpoints that are being read; false where one was changed meanwhile, so that it has to be read again. */
+  readonly #underRead = new Map<string, boolean>();
   #scheduled = false;
 
   constructor(store: DeliveryStore, clock: Clock, openSecret: OpenSecret) {
@@ -47,8 +52,8 @@ export class EndpointBook {
     return this.#clock.monotonic() - known.readAt < rememberMs ? known.endpoint : null;
   }
 
-  /** Reads an endpoint; calls made in the same turn share one query. `done` gets null if there is none or the store is away. */
-  read(tag: string, done: (endpoint: Endpoint | null) => void): void {
+  /** Reads an endpoint; calls made in the same turn share one query. */
+  read(tag: string, done: Reading): void {
     const waiting = this.#asked.get(tag);
     if (waiting !== undefined) {
       waiting.push(done);
@@ -66,20 +71,35 @@ export class EndpointBook {
   async #readAsked(): Promise<void> {
     const asked = [...this.#asked];
     this.#asked.clear();
+    for (const [tag] of asked) this.#underRead.set(tag, true);
     const readAt = this.#clock.monotonic();
     let rows: EndpointRow[] = [];
+    let fault: unknown = null;
     try {
       rows = await this.#store.endpoints(asked.map(([tag]) => tag));
-    } catch {
-      // The store is away: whoever asked gives its delivery back, and the store's return starts it anew.
+    } catch (error) {
+      fault = error;
     }
     const byTag = new Map(rows.map((row) => [row.tag, row]));
     for (const [tag, waiting] of asked) {
-      const row = byTag.get(tag);
-      const endpoint = row === undefined ? null : this.#open(row);
-      if (endpoint !== null) this.#known.set(tag, { endpoint, readAt });
-      for (const done of waiting) done(endpoint);
+      const current = this.#underRead.get(tag) === true;
+      this.#underRead.delete(tag);
+      if (current || fault !== null) this.#answer(byTag.get(tag), readAt, fault, waiting);
+      else for (const done of waiting) this.read(tag, done);
     }
+  }
+
+  #answer(row: EndpointRow | undefined, readAt: number, fault: unknown, waiting: Reading[]): void {
+    let endpoint: Endpoint | null = null;
+    let wrong = fault;
+    try {
+      if (row !== undefined) endpoint = this.#open(row);
+    } catch (error) {
+      // A secret that does not open is this endpoint's trouble alone.
+      wrong = error;
+    }
+    if (endpoint !== null) this.#known.set(endpoint.tag, { endpoint, readAt });
+    for (const done of waiting) done(endpoint, wrong);
   }
 
   #open(row: EndpointRow): Endpoint {
@@ -99,5 +119,6 @@ export class EndpointBook {
   forget(tag: string): void {
     const known = this.#known.get(tag);
     if (known !== undefined) known.readAt = Number.NEGATIVE_INFINITY;
+    if (this.#underRead.has(tag)) this.#underRead.set(tag, false);
   }
 }

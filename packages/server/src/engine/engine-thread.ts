@@ -9,10 +9,10 @@ import { Dispatcher } from './dispatcher.ts';
 import { EndpointBook } from './endpoints.ts';
 import type { EngineData, EngineMessage, EngineReply } from './engine.ts';
 import { type OwnAddress, parseNetworks } from './guard.ts';
+import { createHttpSender } from './http-sender.ts';
 import { createKeeper } from './keeper.ts';
 import { createResolver } from './resolver.ts';
 import { Tally } from './tally.ts';
-import { createUndiciSender } from './undici-sender.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('engine-thread.ts runs as a worker thread');
@@ -28,7 +28,7 @@ const resolver = createResolver({
   clock,
   ...(settings.dnsServers.length > 0 && { servers: settings.dnsServers }),
 });
-const sender = createUndiciSender({ clock, resolver, allowed: parseNetworks(settings.allowedNetworks), own });
+const sender = createHttpSender({ clock, resolver, allowed: parseNetworks(settings.allowedNetworks), own });
 
 const onFault = (error: unknown, doing: string) => {
   tally.countFault(doing);

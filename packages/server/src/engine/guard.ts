@@ -1,6 +1,6 @@
 // The guard: which URLs and addresses a webhook may reach. Pure judgement, asked when a webhook is created and
 // again for every connection, after the name was resolved: a name may change its address at any time, and a
-// literal is never resolved at all. The ranges are in address-ranges.ts; undici-sender.ts obeys the verdicts.
+// literal is never resolved at all. The ranges are in address-ranges.ts; http-sender.ts and connection.ts obey the verdicts.
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import {

@@ -27,8 +27,8 @@ export class Lane {
   breaker: Breaker = closedBreaker;
   #concurrency: Concurrency = freshConcurrency;
   #nextStartMs = 0;
-  /** Whether the last attempt that ended was a success. Lanes for which this is false share half of the sockets. */
-  proven = false;
+  /** How the last attempt ended. Only lanes that are proven may have all of the sockets. */
+  standing: 'untried' | 'proven' | 'failed' = 'untried';
   /** Whether the lane stands in the dispatcher's ring. */
   inRing = false;
   /** Whether it waits for a socket of the half that unproven lanes share. */
@@ -103,14 +103,14 @@ export class Lane {
 
   succeeded(ceiling: number): void {
     this.underWay -= 1;
-    this.proven = true;
+    this.standing = 'proven';
     this.breaker = afterSuccess(this.breaker);
     this.#concurrency = grow(this.#concurrency, ceiling);
   }
 
   failed(overloaded: boolean, threshold: number, nowMs: number, tookMs: number): void {
     this.underWay -= 1;
-    this.proven = false;
+    this.standing = 'failed';
     this.breaker = afterFailure(this.breaker, threshold, nowMs);
     if (overloaded) this.#concurrency = shrink(this.#concurrency, nowMs, tookMs);
   }

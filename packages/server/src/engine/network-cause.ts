@@ -1,13 +1,12 @@
-// From what node, OpenSSL, c-ares and undici throw to the causes of core/cause.ts.
-import { errors } from 'undici';
+// From what node, OpenSSL and c-ares throw to the causes of core/cause.ts.
 import type { Cause } from '../core/cause.ts';
 import type { Lookup } from './resolver.ts';
 
 /** How far a request has come, as far as its connection knows. */
 export type Stage = 'resolving' | 'connecting' | 'tls' | 'open';
 
-/** A connection that was not even tried, or no name servers' answer: the cause is known already. */
-export class ConnectFailure extends Error {
+/** What this house found out itself: the cause is known already. */
+export class ExchangeFailure extends Error {
   readonly reason: Cause;
   readonly detail: string | null;
 
@@ -19,9 +18,9 @@ export class ConnectFailure extends Error {
 }
 
 /** What a lookup without addresses means. */
-export function failureOfLookup(found: Exclude<Lookup, { kind: 'addresses' }>): ConnectFailure {
-  if (found.kind === 'unavailable') return new ConnectFailure('internal_error', found.detail);
-  return new ConnectFailure(`dns_${found.kind}`, found.kind === 'failed' ? found.detail : null);
+export function failureOfLookup(found: Exclude<Lookup, { kind: 'addresses' }>): ExchangeFailure {
+  if (found.kind === 'unavailable') return new ExchangeFailure('internal_error', found.detail);
+  return new ExchangeFailure(`dns_${found.kind}`, found.kind === 'failed' ? found.detail : null);
 }
 
 const causeOfCode: Readonly<Record<string, Cause>> = {
@@ -37,8 +36,6 @@ const causeOfCode: Readonly<Record<string, Cause>> = {
   EAFNOSUPPORT: 'network_unreachable',
   EACCES: 'network_unreachable',
   EPERM: 'network_unreachable',
-  UND_ERR_HEADERS_OVERFLOW: 'invalid_response',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'connection_closed',
   CERT_HAS_EXPIRED: 'tls_certificate_expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'tls_hostname_mismatch',
 };
@@ -61,7 +58,7 @@ const untrusted = new Set([
 ]);
 
 /** Codes of a connection that was closed: with no byte of an answer, it may have been closed before the request. */
-const closed = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'UND_ERR_SOCKET']);
+const closed = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE']);
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
@@ -69,12 +66,13 @@ function codeOf(error: unknown): string {
 
 /** Whether the other side closed the connection, as far as the error tells. */
 export function isClosedByPeer(error: unknown): boolean {
+  if (error instanceof ExchangeFailure) return error.reason === 'connection_closed';
   return closed.has(codeOf(error));
 }
 
-/** The cause of an error that undici, node or this room threw, and the technical words for its sentence. */
+/** The cause of an error that node or this house threw, and the technical words for its sentence. */
 export function readError(error: unknown, stage: Stage): { cause: Cause; detail: string | null } {
-  if (error instanceof ConnectFailure) return { cause: error.reason, detail: error.detail };
+  if (error instanceof ExchangeFailure) return { cause: error.reason, detail: error.detail };
   // Every address was tried: a host that refused says more than a family that has no route.
   if (error instanceof AggregateError) {
     const told = error.errors.map((one) => readError(one, stage));
@@ -90,17 +88,8 @@ export function readError(error: unknown, stage: Stage): { cause: Cause; detail:
   if (stage === 'tls' && (closed.has(code) || causeOfCode[code] === undefined)) {
     return { cause: 'tls_failed', detail };
   }
-  if (code === 'UND_ERR_SOCKET') {
-    // undici's words for a status 100 or 101 that nobody asked for.
-    const unasked = message === 'bad response' || message === 'bad upgrade';
-    return { cause: unasked ? 'invalid_response' : 'connection_closed', detail: message };
-  }
   const known = causeOfCode[code];
   if (known !== undefined) return { cause: known, detail };
-  if (error instanceof errors.HTTPParserError) {
-    const isCutOff = message.includes('EOF');
-    return { cause: isCutOff ? 'connection_closed' : 'invalid_response', detail: message };
-  }
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO') {
     return { cause: 'tls_failed', detail };
   }

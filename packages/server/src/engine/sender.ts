@@ -1,5 +1,5 @@
 // The Sender seam: one HTTP request of a delivery and what came back. The engine hands over a finished request;
-// how it travels (undici in production, a fake in tests) is the business of whoever implements this.
+// how it travels (HTTP/1.1 in production, a fake in tests) is the business of whoever implements this.
 import type { Cause } from '../core/cause.ts';
 
 /** One request, ready to go. `headers` are name, value, name, value …, lower-case names. */

@@ -5,6 +5,7 @@ import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
 import { ApiError, type ErrorCode, errorCodes } from '../errors.ts';
 import { newAlphanumeric } from '../id.ts';
 import { StoreUnavailable } from '../store/errors.ts';
@@ -12,6 +13,9 @@ import type { RequestNews } from '../telemetry.ts';
 import { guardRoutes } from './auth.ts';
 import type { House } from './context.ts';
 import { readJson } from './json.ts';
+
+/** While it closes, the server looks this often for connections that have become idle. */
+const idleLookMs = 20;
 
 /** A door: registers the routes of one resource. */
 export type Door = (app: FastifyInstance, house: House) => void;
@@ -68,6 +72,7 @@ export async function buildApp({
     },
   });
 
+  closeWhatFallsIdle(app, house.platform.clock);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     /^application\/(?:[\w.+-]+\+)?json(?:\s*;.*)?$/i,
@@ -148,6 +153,23 @@ export async function buildApp({
 const refusal = (code: ErrorCode, message: string, detail: Record<string, unknown> = {}) => ({
   error: { code, message, ...detail },
 });
+
+/** While the server closes, connections whose request was still under way are closed once they are idle. */
+function closeWhatFallsIdle(app: FastifyInstance, clock: Clock): void {
+  app.addHook('preClose', (done) => {
+    let isClosed = false;
+    app.server.once('close', () => {
+      isClosed = true;
+    });
+    const look = () => {
+      if (isClosed) return;
+      app.server.closeIdleConnections();
+      clock.after(idleLookMs, look);
+    };
+    look();
+    done();
+  });
+}
 
 /** `/v9/projects` and `/projects` are the same route; events keep theirs, for other versions mean other things. */
 function stripVersion(url: string): string {

@@ -89,12 +89,15 @@ export async function startPosthorn(env: Record<string, string> = {}, dataDir = 
   }
 }
 
-/** Starts a process that is expected to end by itself: what it says, and its exit code. */
+/** Starts a process that is expected to end by itself: what it says, and its exit code. One that runs is killed. */
 export async function startRefused(
   env: Record<string, string>,
   dataDir: string,
 ): Promise<{ code: number | NodeJS.Signals | null; output: string }> {
-  const { output, ended } = launch(env, dataDir);
+  const { child, output, ended } = launch(env, dataDir);
+  child.stdout?.on('data', () => {
+    if (output().includes('listens on')) child.kill('SIGKILL');
+  });
   return { code: await ended, output: output() };
 }
 

@@ -2,18 +2,14 @@
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { parseNetworks } from '../../src/engine/guard.ts';
+import { createHttpSender, type HttpSender, type HttpSenderOptions } from '../../src/engine/http-sender.ts';
 import { createResolver, type Resolver } from '../../src/engine/resolver.ts';
 import type { SendRequest, SendResult } from '../../src/engine/sender.ts';
-import {
-  createUndiciSender,
-  type UndiciSender,
-  type UndiciSenderOptions,
-} from '../../src/engine/undici-sender.ts';
 import { type NameServer, startNameServer } from './name-server.ts';
 import { type Receiver, type ReceiverOptions, startReceiver } from './receiver.ts';
 
 export interface Sending {
-  sender: UndiciSender;
+  sender: HttpSender;
   receiver: Receiver;
   names: NameServer;
   resolver: Resolver;
@@ -24,14 +20,14 @@ export interface Sending {
 /** Loopback is allowed unless `options` say otherwise. Everything is closed when the test ends. */
 export async function setUpSender(
   context: TestContext,
-  options: Partial<UndiciSenderOptions> = {},
+  options: Partial<HttpSenderOptions> = {},
   receiverOptions: ReceiverOptions = {},
 ): Promise<Sending> {
   const [receiver, names] = await Promise.all([startReceiver(receiverOptions), startNameServer()]);
   const clock = options.clock ?? systemClock;
   const resolver = createResolver({ clock, servers: [names.address], hostsFile: '/nonexistent' });
   const allowed = parseNetworks('127.0.0.0/8,::1/128');
-  const sender = createUndiciSender({ clock, resolver, allowed, own: null, ...options });
+  const sender = createHttpSender({ clock, resolver, allowed, own: null, ...options });
   context.after(async () => {
     await sender.close();
     resolver.close();

@@ -163,10 +163,12 @@ class SqliteStore extends SqliteDeliveries implements Store {
     return port2;
   }
 
+  /** The writer goes last: whoever leaves the file last folds the log into it, which a reader can't. */
   override async close(): Promise<void> {
-    await super.close();
+    await this.turns.drain();
     this.#reader.postMessage('close');
     await this.#readerEnd;
+    await super.close();
   }
 }
 

@@ -184,13 +184,17 @@ export class Turns {
     this.#onEmpty?.();
   }
 
+  /** Resolves when everything that was asked for is written. */
+  async drain(): Promise<void> {
+    if (this.#gone !== null || this.#isEmpty()) return;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
   /** Waits until everything that was asked for is written, then closes this line. */
   async close(): Promise<void> {
-    if (this.#gone === null && !this.#isEmpty()) {
-      await new Promise<void>((resolve) => {
-        this.#onEmpty = resolve;
-      });
-    }
+    await this.drain();
     this.#port.postMessage('close');
     await this.closed;
   }

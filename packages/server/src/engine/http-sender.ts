@@ -1,19 +1,21 @@
-// The Sender in production: judges the URL, finds a connection, sends, and reports what came back. Timings and
-// the guard at the address are in connection.ts, the answer's bounds in exchange.ts, keep-alive in
-// connection-pool.ts.
+// The Sender in production: judges the URL, finds a connection, sends, and reports what came back. The guard at
+// the address and the socket are in connection.ts, the answer's bytes in answer-reader.ts, deadline and timings in
+// exchange.ts, keep-alive in connection-pool.ts.
 import { createSecureContext } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
+import { explainCause } from '../core/cause.ts';
 import type { Target } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { createDeadlines } from './deadlines.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import { judgeUrl, type Networks, type OwnAddress } from './guard.ts';
 import { isClosedByPeer } from './network-cause.ts';
+import { beginHead, findUnsendable, RequestWriter } from './request-writer.ts';
 import type { Resolver } from './resolver.ts';
 import type { Sender, SendResult } from './sender.ts';
 
-export interface UndiciSenderOptions {
+export interface HttpSenderOptions {
   clock: Clock;
   resolver: Resolver;
   allowed: Networks;
@@ -27,19 +29,22 @@ export interface UndiciSenderOptions {
   ca?: string[];
 }
 
-export interface UndiciSender extends Sender {
+export interface HttpSender extends Sender {
   /** Connections open or opening, for metrics. */
   readonly counts: { busy: number; idle: number; origins: number };
 }
 
 /** URLs whose reading and verdict are remembered: both depend on nothing but the URL and the settings. */
 const REMEMBERED_URLS = 10_000;
+/** A session says that its certificate was good: it is not believed for longer. */
+const SESSION_AGE_MS = 300_000;
+const RECEIVED_BYTES = 65_536;
 
 type Read =
   | { ok: true; target: Target }
   | { ok: false; cause: 'invalid_url' | 'blocked_address'; sentence: string };
 
-function readTarget(url: string, options: UndiciSenderOptions): Read {
+function readTarget(url: string, options: HttpSenderOptions): Read {
   const verdict = judgeUrl(url, options);
   if (!verdict.ok) return { ok: false, cause: verdict.code, sentence: verdict.sentence };
   const { protocol, origin, hostname, port, pathname, search, host: label } = verdict.url;
@@ -49,8 +54,8 @@ function readTarget(url: string, options: UndiciSenderOptions): Read {
     host: verdict.literal ?? hostname.replace(/\.$/, ''),
     port: port === '' ? (secure ? 443 : 80) : Number(port),
     secure,
-    path: pathname + search,
     label,
+    head: beginHead(pathname + search, label),
   };
   return { ok: true, target };
 }
@@ -68,15 +73,25 @@ function refuse(cause: 'invalid_url' | 'blocked_address' | 'internal_error', mes
  * (51 µs). A Client for each connection spares the Agent's and the Pool's search for a free one, which pays for
  * the deadline, the timings, the guard and the copy of the answer.
  */
-export function createUndiciSender(options: UndiciSenderOptions): UndiciSender {
+export function createHttpSender(options: HttpSenderOptions): HttpSender {
   const { clock, resolver, maxIdleOrigins = 1_000, maxIdlePerOrigin = 256, maxIdle = 2_000, ca } = options;
   const deadlines = createDeadlines(clock);
   const read = new LRUCache<string, Read>({ max: REMEMBERED_URLS });
   const secureContext = createSecureContext({ minVersion: 'TLSv1.2', ...(ca && { ca }) });
-  const pool = new ConnectionPool(
-    { clock, resolver, guard: options, secureContext },
-    { maxIdleOrigins, maxIdlePerOrigin, maxIdle },
-  );
+  const wiring = {
+    clock,
+    resolver,
+    guard: options,
+    secureContext,
+    sessions: new LRUCache<string, Buffer>({
+      max: maxIdleOrigins,
+      ttl: SESSION_AGE_MS,
+      perf: { now: () => clock.monotonic() },
+    }),
+    writer: new RequestWriter(),
+    received: Buffer.allocUnsafeSlow(RECEIVED_BYTES),
+  };
+  const pool = new ConnectionPool(wiring, { maxIdleOrigins, maxIdlePerOrigin, maxIdle });
   let closing: Promise<void> | null = null;
 
   const owner: ExchangeOwner = {
@@ -89,7 +104,7 @@ export function createUndiciSender(options: UndiciSenderOptions): UndiciSender {
     },
     onBroken(exchange, connection, error) {
       if (!mayHaveRaced(exchange, error)) return false;
-      const fresh = pool.take(exchange.target, true);
+      const fresh = pool.take(exchange.target, true, clock.monotonic());
       pool.discard(connection);
       fresh.run(exchange);
       return true;
@@ -114,9 +129,18 @@ export function createUndiciSender(options: UndiciSenderOptions): UndiciSender {
         process.nextTick(done, refuse(found.cause, found.sentence));
         return;
       }
+      const unsendable = findUnsendable(request.headers);
+      if (unsendable !== null) {
+        const context = {
+          host: found.target.label,
+          detail: `the header ${JSON.stringify(unsendable)} cannot be sent`,
+        };
+        process.nextTick(done, refuse('internal_error', explainCause('internal_error', context)));
+        return;
+      }
       const exchange = new Exchange(request, found.target, owner, done);
       deadlines.add(exchange);
-      pool.take(found.target, false).run(exchange);
+      pool.take(found.target, false, exchange.startedAt).run(exchange);
     },
     close() {
       closing ??= pool.close();
@@ -131,6 +155,6 @@ export function createUndiciSender(options: UndiciSenderOptions): UndiciSender {
  * answered looks the same, so the request may arrive twice, which at-least-once allows, with one event id. It is
  * sent again once at most, since the fresh connection was not used before.
  */
-function mayHaveRaced(exchange: Exchange, error: Error): boolean {
+function mayHaveRaced(exchange: Exchange, error: unknown): boolean {
   return !exchange.isOpener && !exchange.hasAnswerBegun && isClosedByPeer(error);
 }
