@@ -152,16 +152,15 @@ const reason = (error: unknown): string => (error instanceof Error ? error.messa
 /**
  * Sets up a new store: the team `default`, one owner, a sign-in link. On a store that is set up it checks that the
  * secret key fits, seals the secrets again where it is a new one, and changes nothing else.
- * @returns the one-time sign-in link, null on a store that was set up before
+ * @returns the token of a one-time sign-in link, null on a store that was set up before
  * @throws StartError when no key of the list fits the store
  */
 export async function setUp(parts: {
   store: Store;
   clock: Clock;
   vault: Vault;
-  publicUrl: string;
-}): Promise<{ signInUrl: string | null }> {
-  const { store, clock, vault, publicUrl } = parts;
+}): Promise<{ signInToken: string | null }> {
+  const { store, clock, vault } = parts;
   const { queries } = store;
   const kept = await store.read(queries.selectFrom('meta').selectAll().where('name', '=', keyRow).compile());
   const now = clock.now();
@@ -173,7 +172,7 @@ export async function setUp(parts: {
       );
     }
     if (fingerprint !== vault.fingerprint) await resealSecrets(store, vault, clock);
-    return { signInUrl: null };
+    return { signInToken: null };
   }
   const teamId = newTeamId();
   const userId = newUserId();
@@ -227,5 +226,5 @@ export async function setUp(parts: {
     now,
   });
   // Another node set the store up at the same moment: its link is the one.
-  return { signInUrl: outcome.kind === 'done' ? `${publicUrl}/app/sign-in#${link}` : null };
+  return { signInToken: outcome.kind === 'done' ? link : null };
 }

@@ -12,6 +12,7 @@ import { buildApp } from './http/app.ts';
 import { doors } from './http/doors.ts';
 import { Catalogue } from './platform/catalogue.ts';
 import type { Platform } from './platform/platform.ts';
+import { signInUrl } from './platform/sign-in-links.ts';
 import { TeamBook } from './platform/teams.ts';
 import { TokenBook } from './platform/tokens.ts';
 import { openStore } from './store/open.ts';
@@ -61,6 +62,8 @@ export async function startServer(env: Record<string, string | undefined>): Prom
   }
 
   async function run(): Promise<RunningServer> {
+    // Before anybody can call: a key that does not fit must not serve a single request.
+    const { signInToken } = await setUp({ store, clock, vault });
     const catalogue = new Catalogue();
     await catalogue.load(store);
 
@@ -130,7 +133,6 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     own.port = typeof bound === 'object' && bound !== null ? bound.port : settings.port;
     const address = addressOf(own.port, settings);
     const publicUrl = settings.publicUrl ?? address;
-    const { signInUrl } = await setUp({ store, clock, vault, publicUrl });
     engine.start(own);
     logger.info({ address, version, roles: settings.roles }, 'started');
 
@@ -151,9 +153,9 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       address,
       firstStart: {
         // On the start that sets the store up, even if one before it made the token and then failed.
-        adminToken: signInUrl !== null && given.adminToken === null ? adminToken : null,
+        adminToken: signInToken !== null && given.adminToken === null ? adminToken : null,
         adminTokenFile,
-        signInUrl,
+        signInUrl: signInToken === null ? null : signInUrl(publicUrl, signInToken),
       },
       stop: () => {
         stopping ??= stop();

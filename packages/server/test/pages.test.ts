@@ -42,6 +42,19 @@ test('api.md lists the calls that /openapi.json has', async () => {
   assert.deepEqual(listed.toSorted(), [...served, 'GET /openapi.json'].toSorted());
 });
 
+test('metrics.md lists every span with its attributes', () => {
+  const source = readPage('packages/server/src/telemetry.ts');
+  const page = readPage('docs/reference/metrics.md');
+  const names = [...source.matchAll(/startSpan\('([^']+)'|'((?:posthorn|http|url)\.[a-z_.]+)'/g)].map(
+    ([, span, attribute]) => span ?? attribute ?? '',
+  );
+  assert.ok(names.includes('posthorn.attempt') && names.includes('url.full'));
+  assert.deepEqual(
+    names.filter((name) => !page.includes(`\`${name}\``)),
+    [],
+  );
+});
+
 test('deliveries.md lists every cause', () => {
   const causes = /^## Causes\n([\s\S]*?)^## /m.exec(readPage('docs/reference/deliveries.md'))?.[1] ?? '';
   const listed = [...causes.matchAll(/^\| `([^`]+)` \|/gm)].map(([, cause]) => cause);

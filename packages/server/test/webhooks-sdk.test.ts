@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Vercel } from '@vercel/sdk';
-import { type ApiFailure, makeWebhook, newEvent, patchWebhook, publish, type Webhook } from './support/calls.ts';
+import {
+  type ApiFailure,
+  makeWebhook,
+  newEvent,
+  patchWebhook,
+  publish,
+  type Webhook,
+} from './support/calls.ts';
 import { adminToken, type Posthorn, startPosthorn } from './support/posthorn.ts';
 
 const target = 'http://127.0.0.1:9/hook';
@@ -34,7 +41,7 @@ async function list(query = '', headers: Record<string, string> = {}): Promise<W
 }
 
 test('@vercel/sdk creates, lists, gets and deletes a webhook', async () => {
-  const before = Date.now();
+  const startedAt = Date.now();
   const made = await sdk.webhooks.createWebhook({
     requestBody: { url: target, events: ['deployment.created', 'deployment.error'] },
   });
@@ -42,7 +49,7 @@ test('@vercel/sdk creates, lists, gets and deletes a webhook', async () => {
   assert.equal(made.url, target);
   assert.deepEqual(made.events, ['deployment.created', 'deployment.error']);
   assert.match(made.ownerId, /^team_/);
-  assert.ok(made.createdAt >= before - 1 && made.createdAt <= Date.now() + 1, 'createdAt is now, in ms');
+  assert.ok(made.createdAt >= startedAt - 1 && made.createdAt <= Date.now() + 1, 'createdAt is now, in ms');
   assert.equal(made.updatedAt, made.createdAt);
 
   const { secret, ...shown } = made;
@@ -174,13 +181,10 @@ test('?projectId= lists the webhooks that get that project’s events', async ()
   assert.deepEqual(await idsOf(beta), [all.id, two.id].toSorted());
   assert.deepEqual(await idsOf(gamma), [all.id]);
   const listed = (await list(`?projectId=${beta}`)) as (Webhook & { projectsMetadata: unknown })[];
-  assert.deepEqual(
-    listed.find(({ id }) => id === two.id)?.projectsMetadata,
-    [
-      { id: alpha, name: 'alpha', framework: null },
-      { id: beta, name: 'beta', framework: null },
-    ],
-  );
+  assert.deepEqual(listed.find(({ id }) => id === two.id)?.projectsMetadata, [
+    { id: alpha, name: 'alpha', framework: null },
+    { id: beta, name: 'beta', framework: null },
+  ]);
   for (const { id } of [all, one, two]) await sdk.webhooks.deleteWebhook({ id });
 });
 
@@ -231,7 +235,12 @@ test('two webhooks may have the same URL and events; what cannot be is refused w
 
   const refused: [string, object, string, RegExp][] = [
     ['an unknown project', { projectIds: ['prj_unknown'] }, 'invalid_project', /GET \/v9\/projects/],
-    ['51 projects', { projectIds: Array.from({ length: 51 }, (_, i) => `prj_${i}`) }, 'invalid_project', /50/],
+    [
+      '51 projects',
+      { projectIds: Array.from({ length: 51 }, (_, i) => `prj_${i}`) },
+      'invalid_project',
+      /50/,
+    ],
     ['an unknown event', { events: ['deployment.imagined'] }, 'invalid_event', /deployment\.imagined/],
     ['no event', { events: [] }, 'invalid_event', /at least one/],
     [

@@ -295,17 +295,18 @@ export class Dispatcher {
     endpoints.read(lane.tag, (endpoint, fault) => {
       lane.reading = false;
       if (fault !== null) this.#parts.onFault(fault, 'reading an endpoint');
-      if (endpoint === null) this.#postpone(lane, clock.now() + troubleMs);
+      const later = clock.now() + troubleMs;
+      if (endpoint === null) this.#postpone(lane, later, later);
       else if (this.#underWay < settings.maxSockets) this.#turn(lane, endpoint, clock.monotonic());
       else this.#enter(lane);
       if (lane.waiting > 0) this.#pumpSoon();
     });
   }
 
-  /** Gives all of a lane back, to be looked at again at `until` (epoch ms). */
-  #postpone(lane: Lane, until: number): void {
+  /** Gives all of a lane back, due at `at`, and has nobody look at it before `until` (both epoch ms). */
+  #postpone(lane: Lane, at: number, until: number): void {
     this.#behind.delete(lane);
-    this.#giveBackSoon(lane.takeAll(), until);
+    this.#giveBackSoon(lane.takeAll(), at);
     this.#run(this.#parts.store.holdLane(lane.tag, until), 'holding a lane');
     this.noteDue(until);
   }
@@ -313,8 +314,9 @@ export class Dispatcher {
   /** A lane with an open breaker keeps nothing in memory; its marker in the store brings it back. */
   #rest(lane: Lane, waitMs: number): void {
     const { store, clock } = this.#parts;
+    const now = clock.now();
     store.setLaneOpen(lane.tag, false);
-    this.#postpone(lane, clock.now() + waitMs);
+    this.#postpone(lane, now, now + waitMs);
   }
 
   #start(lane: Lane, task: Task, endpoint: Endpoint, nowMs: number): void {
@@ -355,7 +357,8 @@ export class Dispatcher {
     const { breaker } = lane;
     if (breaker.kind === 'closed' && before !== 'closed') {
       store.setLaneOpen(lane.tag, true);
-      this.#othersDue = true;
+      // Its marker may still stand at the end of a rest: it is asked for by name.
+      this.#behind.add(lane);
       this.#claimSoon();
     } else if (breaker.kind === 'open' && before !== 'open') {
       this.#rest(lane, breaker.untilMs - clock.monotonic());

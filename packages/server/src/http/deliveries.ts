@@ -145,7 +145,8 @@ export const deliveriesDoor: Door = (app, house) => {
       const key = deliveryKey(id);
       const row = key === null ? null : await findDelivery(store, key, await scopeOf(house, request));
       if (row === null) throw new ApiError('not_found', `There is no delivery ${id}.`);
-      const attempts = await listAttempts(store, row.key);
+      // One that was recorded since the row was read does not belong to the state that the row tells.
+      const attempts = (await listAttempts(store, row.key)).filter(({ number }) => number <= row.attempts);
       const body = await findBody(store, row.eventId, row.eventTeamId);
       const sent = body === null ? '' : Buffer.from(body).toString('utf8');
       return {

@@ -39,5 +39,8 @@ export async function createSignInLink(
     }),
     at,
   });
-  return { url: `${publicUrl}/app/sign-in#${token}`, expiresAt };
+  return { url: signInUrl(publicUrl, token), expiresAt };
 }
+
+/** Where a one-time token signs its user in. It stands in the fragment, which browsers send to nobody. */
+export const signInUrl = (publicUrl: string, token: string): string => `${publicUrl}/app/sign-in#${token}`;

@@ -87,7 +87,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     onAccepted() {},
   });
   const platform = { store, publisher, clock, vault: new Vault([...keys]), settings, catalogue };
-  await setUp({ store, clock, vault: platform.vault, publicUrl });
+  await setUp({ store, clock, vault: platform.vault });
   const app = await buildApp({
     house: {
       platform,

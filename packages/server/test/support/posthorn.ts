@@ -28,7 +28,8 @@ export interface Posthorn {
   process: ChildProcess;
   /** What the process has printed so far. */
   output(): string;
-  call<Body = any>(method: string, path: string, options?: CallOptions): Promise<Answer<Body>>;
+  // biome-ignore lint/suspicious/noExplicitAny: what an answer holds is what the test asserts
+  call<Body = any>(method: string, path: string, options?: CallOptions): Promise<Answer<Body>>; // oxlint-disable-line typescript/no-explicit-any
   /** Sends a signal and resolves with the exit code, or the signal that ended the process. */
   end(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
   /** Ends the process if it still runs, and removes its data. */
@@ -40,7 +41,10 @@ export function newDataDir(): string {
 }
 
 /** Starts a process and waits until it is ready. Without `dataDir` it gets a new one of its own. */
-export async function startPosthorn(env: Record<string, string> = {}, dataDir = newDataDir()): Promise<Posthorn> {
+export async function startPosthorn(
+  env: Record<string, string> = {},
+  dataDir = newDataDir(),
+): Promise<Posthorn> {
   const { child, output, ended } = launch(env, dataDir);
   const url = await new Promise<string>((resolve, reject) => {
     const look = () => {
@@ -129,7 +133,9 @@ function launch(env: Record<string, string>, dataDir: string) {
 
 /** The environment without any setting of Posthorn's. */
 function cleanEnvironment(): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(POSTHORN_|DATABASE_URL$)/.test(name)));
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(POSTHORN_|DATABASE_URL$)/.test(name)),
+  );
 }
 
 /** A payload of `deployment.succeeded` that validates. */

@@ -1,0 +1,163 @@
+// A lane: its queue, and what may start now.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { signingKey } from '../core/signing.ts';
+import type { Task } from './attempt.ts';
+import type { Endpoint } from './endpoints.ts';
+import { Lane } from './lane.ts';
+
+const endpoint: Endpoint = {
+  tag: 'tag00001',
+  id: 'account_hook_1',
+  teamId: 'team_1',
+  version: 1,
+  url: 'https://example.com',
+  enabled: true,
+  removed: false,
+  key: signingKey('secret'),
+  oldKey: null,
+  maxConcurrency: null,
+  ratePerSecond: null,
+};
+
+const task = (key: string): Task => ({
+  key,
+  tag: endpoint.tag,
+  version: 1,
+  type: 'x',
+  number: 1,
+  createdAt: 0,
+  extra: false,
+  body: Buffer.from('{}'),
+});
+
+function laneWith(count: number): Lane {
+  const lane = new Lane(endpoint.tag);
+  for (let i = 0; i < count; i++) lane.push(task(`${i}`));
+  return lane;
+}
+
+/** Starts as many as may start at `nowMs`. */
+function startAll(lane: Lane, at: Endpoint = endpoint, nowMs = 0): number {
+  let started = 0;
+  while (lane.readiness(at, nowMs).kind === 'ready') {
+    lane.take();
+    lane.started(at, nowMs);
+    started += 1;
+  }
+  return started;
+}
+
+test('deliveries leave in the order they came, however many', () => {
+  const lane = laneWith(500);
+  for (let i = 0; i < 300; i++) assert.equal(lane.take()?.key, `${i}`);
+  lane.push(task('last'));
+  assert.equal(lane.waiting, 201);
+  assert.equal(lane.peek()?.key, '300');
+  const rest = lane.takeAll().map(({ key }) => key);
+  assert.deepEqual([rest.length, rest[0], rest.at(-1)], [201, '300', 'last']);
+  assert.deepEqual([lane.waiting, lane.peek(), lane.take()], [0, undefined, undefined]);
+});
+
+test('two may start at first, then as many more as have succeeded, up to the ceiling', () => {
+  const lane = laneWith(200);
+  assert.equal(startAll(lane), 2);
+  assert.equal(lane.readiness(endpoint, 0).kind, 'full');
+  lane.succeeded(8);
+  assert.equal(startAll(lane), 2);
+  assert.equal(lane.underWay, 3);
+  for (let i = 0; i < 40; i++) {
+    lane.succeeded(8);
+    startAll(lane);
+  }
+  assert.deepEqual([lane.underWay, lane.limit], [8, 8]);
+});
+
+test('timeouts and answers that ask for less halve the limit, other failures do not', () => {
+  const lane = laneWith(200);
+  startAll(lane);
+  for (let i = 0; i < 14; i++) {
+    lane.succeeded(32);
+    startAll(lane);
+  }
+  assert.equal(lane.limit, 16);
+  lane.failed(false, 10, 1_000, 5);
+  assert.equal(lane.limit, 16);
+  lane.failed(true, 10, 1_000, 5);
+  assert.equal(lane.limit, 8);
+  lane.failed(true, 10, 1_001, 5);
+  assert.equal(lane.limit, 8, 'the same round of trouble');
+  lane.failed(true, 10, 2_000, 5);
+  assert.equal(lane.limit, 4);
+});
+
+test('the webhook’s own limit holds, and is looked at each time', () => {
+  const lane = laneWith(50);
+  assert.equal(startAll(lane, { ...endpoint, maxConcurrency: 1 }), 1);
+  for (let i = 0; i < 10; i++) lane.succeeded(32);
+  lane.underWay = 0;
+  assert.equal(startAll(lane, { ...endpoint, maxConcurrency: 5 }), 5);
+  assert.equal(startAll(lane, { ...endpoint, maxConcurrency: 6 }), 1);
+  assert.equal(lane.readiness({ ...endpoint, maxConcurrency: 2 }, 0).kind, 'full');
+});
+
+test('the rate paces starts evenly, and saves nothing up', () => {
+  const paced = { ...endpoint, ratePerSecond: 4 };
+  const lane = laneWith(100);
+  const starts: number[] = [];
+  for (let now = 0; now <= 3_000; now += 10) {
+    while (lane.readiness(paced, now).kind === 'ready') {
+      lane.take();
+      lane.started(paced, now);
+      lane.succeeded(32);
+      starts.push(now);
+    }
+  }
+  assert.deepEqual(starts, [0, 250, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000, 2_250, 2_500, 2_750, 3_000]);
+  // After a minute's rest it is one at a time again.
+  assert.equal(lane.readiness(paced, 63_000).kind, 'ready');
+  lane.take();
+  lane.started(paced, 63_000);
+  assert.deepEqual(lane.readiness(paced, 63_000), { kind: 'paced', waitMs: 250 });
+});
+
+test('ten failures in a row and it rests; then one probe at a time, until one succeeds', () => {
+  const lane = laneWith(100);
+  for (let i = 0; i < 10; i++) {
+    assert.equal(lane.readiness(endpoint, 0).kind, 'ready');
+    lane.take();
+    lane.started(endpoint, 0);
+    lane.failed(false, 10, 0, 5);
+  }
+  assert.deepEqual(lane.readiness(endpoint, 0), { kind: 'resting', waitMs: 1_000 });
+  assert.deepEqual(lane.readiness(endpoint, 999), { kind: 'resting', waitMs: 1 });
+  assert.equal(startAll(lane, endpoint, 1_000), 1);
+  lane.failed(false, 10, 1_000, 5);
+  assert.deepEqual(lane.readiness(endpoint, 1_000), { kind: 'resting', waitMs: 2_000 });
+  assert.equal(startAll(lane, endpoint, 3_000), 1);
+  lane.succeeded(32);
+  assert.ok(startAll(lane, endpoint, 3_000) > 1);
+});
+
+test('it is idle when nothing waits, nothing is under way and nothing is to be probed', () => {
+  const lane = laneWith(1);
+  assert.equal(lane.isIdle, false);
+  startAll(lane);
+  assert.equal(lane.isIdle, false);
+  lane.failed(false, 1, 0, 5);
+  assert.equal(lane.isIdle, false);
+  lane.underWay += 1;
+  lane.succeeded(32);
+  assert.equal(lane.isIdle, true);
+  assert.equal(lane.readiness(endpoint, 0).kind, 'empty');
+});
+
+test('it tells how its last attempt ended', () => {
+  const lane = laneWith(9);
+  assert.equal(lane.standing, 'untried');
+  startAll(lane);
+  lane.succeeded(32);
+  assert.equal(lane.standing, 'proven');
+  lane.failed(false, 10, 0, 5);
+  assert.equal(lane.standing, 'failed');
+});

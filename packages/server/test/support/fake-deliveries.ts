@@ -1,0 +1,157 @@
+// The delivering half of a store in memory, for tests of the engine: what it was asked, what it holds, and calls that
+// fail or wait when a test wants them to.
+import type {
+  AttemptRecord,
+  Claimed,
+  ClaimRequest,
+  ClaimResult,
+  DeliveryStore,
+  EndpointRow,
+  FinishOutcome,
+  Lease,
+} from '../../src/store/store.ts';
+
+interface Row {
+  claimed: Claimed;
+  dueAt: number;
+  held: boolean;
+}
+
+type Call = 'claim' | 'finish' | 'release' | 'endpoints' | 'cancelRemoved' | 'sweep';
+
+export class FakeDeliveries implements DeliveryStore {
+  readonly rows = new Map<string, Row>();
+  readonly endpointRows = new Map<string, EndpointRow>();
+  readonly claims: ClaimRequest[] = [];
+  readonly finished: AttemptRecord[] = [];
+  readonly released: { key: string; at: number }[] = [];
+  /** Lanes that were closed and not opened again. */
+  readonly closedLanes = new Set<string>();
+  readonly markers = new Map<string, number>();
+  /** Tags that `endpoints` was asked for. */
+  readonly endpointReads: string[] = [];
+  /** Calls that fail while they stand here. */
+  readonly failing = new Set<Call>();
+  /** While set, calls of this kind wait for it. */
+  readonly gates = new Map<Call, Promise<void>>();
+  /** What `cancelRemoved` answers, one after the other; then zero. */
+  readonly cancelCounts: number[] = [];
+  cancels = 0;
+  sweeps: number[] = [];
+
+  async #enter(call: Call): Promise<void> {
+    await this.gates.get(call);
+    if (this.failing.has(call)) throw new Error(`The store is away (${call}).`);
+  }
+
+  /** Puts a delivery into the store that nobody holds. */
+  put(claimed: Claimed, dueAt: number): void {
+    this.rows.set(claimed.key, { claimed, dueAt, held: false });
+  }
+
+  /** Puts a delivery into the store that was held at birth. */
+  putHeld(claimed: Claimed): void {
+    this.rows.set(claimed.key, { claimed, dueAt: 0, held: true });
+  }
+
+  /** Keys of what is left, held or not. */
+  left(): { held: string[]; waiting: string[] } {
+    const rows = [...this.rows.values()];
+    const keys = (held: boolean) => rows.filter((row) => row.held === held).map(({ claimed }) => claimed.key);
+    return { held: keys(true), waiting: keys(false) };
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    await this.#enter('claim');
+    this.claims.push(request);
+    const { now, lanes, others } = request;
+    const wanted = new Map(lanes.map(({ tag, count }) => [tag, count]));
+    const waiting = [...this.rows.values()].filter(({ held }) => !held);
+    for (const { claimed } of waiting) {
+      if (wanted.size >= lanes.length + others.lanes) break;
+      if (!wanted.has(claimed.tag) && (this.markers.get(claimed.tag) ?? 0) <= now) wanted.set(claimed.tag, others.each);
+    }
+    const result: ClaimResult = { claimed: [], looked: [], nextDueAt: null };
+    for (const [tag, count] of wanted) {
+      const { enabled = false, removed = true, version = 0 } = this.endpointRows.get(tag) ?? {};
+      const due = enabled && !removed ? waiting.filter((row) => row.claimed.tag === tag && row.dueAt <= now) : [];
+      for (const row of due.slice(0, count)) {
+        row.held = true;
+        result.claimed.push({ ...row.claimed, version });
+      }
+      result.looked.push({ tag, more: due.length > count });
+    }
+    const later = waiting
+      .filter(({ held }) => !held)
+      .map(({ dueAt, claimed }) => Math.max(dueAt, this.markers.get(claimed.tag) ?? 0))
+      .filter((at) => at > now);
+    if (later.length > 0) result.nextDueAt = Math.min(...later);
+    return result;
+  }
+
+  async finish(record: AttemptRecord): Promise<FinishOutcome> {
+    await this.#enter('finish');
+    const row = this.rows.get(record.key);
+    if (row?.held !== true) return { kind: 'lost' };
+    this.finished.push(record);
+    if (record.next.kind !== 'retry') {
+      this.rows.delete(record.key);
+      return { kind: 'written', dueAt: null };
+    }
+    row.claimed = { ...row.claimed, attempts: record.number };
+    Object.assign(row, { held: false, dueAt: record.next.at });
+    return { kind: 'written', dueAt: record.next.at };
+  }
+
+  async release(leases: Lease[], at: number): Promise<void> {
+    await this.#enter('release');
+    for (const { key } of leases) {
+      const row = this.rows.get(key);
+      if (row?.held !== true) continue;
+      Object.assign(row, { held: false, dueAt: at });
+      this.released.push({ key, at });
+    }
+  }
+
+  setLaneOpen(tag: string, open: boolean): void {
+    if (open) this.closedLanes.delete(tag);
+    else this.closedLanes.add(tag);
+  }
+
+  holdLane(tag: string, at: number): Promise<void> {
+    this.markers.set(tag, at);
+    return Promise.resolve();
+  }
+
+  async endpoints(tags: string[]): Promise<EndpointRow[]> {
+    this.endpointReads.push(...tags);
+    // As they are when the query begins, however long its answer takes.
+    const found = tags.flatMap((tag) => this.endpointRows.get(tag) ?? []);
+    await this.#enter('endpoints');
+    return found;
+  }
+
+  async cancelRemoved(): Promise<number> {
+    this.cancels += 1;
+    await this.#enter('cancelRemoved');
+    return this.cancelCounts.shift() ?? 0;
+  }
+
+  async sweep(now: number): Promise<void> {
+    await this.#enter('sweep');
+    this.sweeps.push(now);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** A gate that holds calls until it is opened. */
+export function newGate(): { gate: Promise<void>; open(): void } {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { gate, open: () => open() };
+}
