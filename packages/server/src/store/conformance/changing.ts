@@ -53,8 +53,14 @@ export function describeChanging(open: OpenStore): void {
     test(
       'all steps are made, in order, and answer their rows',
       onStore(open, async (store) => {
-        const renamed = store.queries.updateTable('meta').set({ value: '2' }).where('name', '=', 'a').returningAll();
-        const outcome = await store.change(of([insertMeta(store, 'a', '1'), { query: renamed.compile(), rows: 1 }]));
+        const renamed = store.queries
+          .updateTable('meta')
+          .set({ value: '2' })
+          .where('name', '=', 'a')
+          .returningAll();
+        const outcome = await store.change(
+          of([insertMeta(store, 'a', '1'), { query: renamed.compile(), rows: 1 }]),
+        );
         assert.equal(outcome.kind, 'done');
         assert.deepEqual(
           outcome.kind === 'done' && outcome.rows.map((rows) => rows.map((row) => ({ ...row }))),
@@ -67,7 +73,8 @@ export function describeChanging(open: OpenStore): void {
     test(
       'a step that affects other than its rows takes everything back, and says which it was',
       onStore(open, async (store) => {
-        const update = (name: string) => store.queries.updateTable('meta').set({ value: 'x' }).where('name', '=', name);
+        const update = (name: string) =>
+          store.queries.updateTable('meta').set({ value: 'x' }).where('name', '=', name);
         const refused = await store.change(
           of([
             insertMeta(store, 'a'),
@@ -86,7 +93,11 @@ export function describeChanging(open: OpenStore): void {
       onStore(open, async (store) => {
         await change(store, { steps: [insertMeta(store, 'a')] });
         const refused = await store.change(
-          of([insertMeta(store, 'b'), { ...insertMeta(store, 'a'), otherwise: 'name' }, auditStep(store, 'tried')]),
+          of([
+            insertMeta(store, 'b'),
+            { ...insertMeta(store, 'a'), otherwise: 'name' },
+            auditStep(store, 'tried'),
+          ]),
         );
         assert.deepEqual(refused, { kind: 'refused', step: 1, reason: 'name' });
         assert.deepEqual(await metaNames(store), ['a']);
@@ -144,7 +155,8 @@ export function describeChanging(open: OpenStore): void {
         );
         assert.equal(outcomes.filter(({ kind }) => kind === 'done').length, 20);
         for (const outcome of outcomes) {
-          if (outcome.kind === 'refused') assert.deepEqual(outcome, { kind: 'refused', step: 0, reason: 'limit' });
+          if (outcome.kind === 'refused')
+            assert.deepEqual(outcome, { kind: 'refused', step: 0, reason: 'limit' });
         }
         assert.equal((await metaNames(store)).length, 20);
         const count = store.queries.selectFrom('teams').select('webhook_count').where('id', '=', team);
@@ -172,10 +184,15 @@ export function describeChanging(open: OpenStore): void {
       onStore(open, async (store) => {
         const team = await addTeam(store);
         const { tag } = await addWebhook(store, team);
-        const [finished, released] = [await publishHeld(store, newEvent(team)), await publishHeld(store, newEvent(team))];
+        const [finished, released] = [
+          await publishHeld(store, newEvent(team)),
+          await publishHeld(store, newEvent(team)),
+        ];
         const event = newEvent(team, { id: 'neighbour' });
         const [broken, ...rest] = await Promise.allSettled([
-          store.change(of([insertMeta(store, 'half'), { query: brokenQuery(store) }], { events: [newEvent(team)] })),
+          store.change(
+            of([insertMeta(store, 'half'), { query: brokenQuery(store) }], { events: [newEvent(team)] }),
+          ),
           store.change(of([insertMeta(store, 'whole')])),
           store.finish(attemptOf(finished, { kind: 'delivered' })),
           store.accept({ events: [event] }),

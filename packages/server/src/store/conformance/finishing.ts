@@ -56,7 +56,10 @@ export function describeFinishing(open: OpenStore): void {
         await addWebhook(store, team);
         for (const kind of ['delivered', 'failed'] as const) {
           const held = await publishHeld(store, newEvent(team));
-          assert.deepEqual(await store.finish(attemptOf(held, { kind }, startAt + 40)), { kind: 'written', dueAt: null });
+          assert.deepEqual(await store.finish(attemptOf(held, { kind }, startAt + 40)), {
+            kind: 'written',
+            dueAt: null,
+          });
           assert.equal(await stateOf(store, held.key), `${kind} 1`);
           const row = await findDelivery(store, held.key, team);
           assert.equal(row?.finishedAt, startAt + 40);
@@ -121,7 +124,10 @@ export function describeFinishing(open: OpenStore): void {
         const { hook, held } = await oneHeld(store);
         await store.release([leaseOf(held)], startAt);
         assert.equal((await store.finish(attemptOf(held, { kind: 'delivered' }))).kind, 'lost');
-        assert.equal((await store.finish({ ...attemptOf(held, { kind: 'delivered' }), extra: true })).kind, 'lost');
+        assert.equal(
+          (await store.finish({ ...attemptOf(held, { kind: 'delivered' }), extra: true })).kind,
+          'lost',
+        );
         assert.equal(await stateOf(store, held.key), 'pending 0');
         const again = await claimOne(store, hook.tag, startAt);
         assert.equal((await store.finish(attemptOf(again, { kind: 'delivered' }))).kind, 'written');
@@ -267,7 +273,9 @@ export function describeFinishing(open: OpenStore): void {
         const { team, hook, held } = await oneHeld(store);
         await store.finish(attemptOf(held, { kind: 'delivered' }, startAt + 5));
         await redeliver(store, held.key);
-        await store.finish(attemptOf(await claimOne(store, hook.tag, startAt), { kind: 'delivered' }, startAt + minute));
+        await store.finish(
+          attemptOf(await claimOne(store, hook.tag, startAt), { kind: 'delivered' }, startAt + minute),
+        );
         assert.equal((await findDelivery(store, held.key, team))?.finishedAt, startAt + 5);
       }),
     );
@@ -310,7 +318,8 @@ export function describeFinishing(open: OpenStore): void {
         await store.release([leaseOf(held)], startAt);
         assert.equal(await store.cancelRemoved(10), 1);
         assert.equal(await redeliver(store, held.key), 'canceled');
-        for (const { key } of [held, finished]) assert.equal(await countAudit(store, `redelivered ${key}`), 0);
+        for (const { key } of [held, finished])
+          assert.equal(await countAudit(store, `redelivered ${key}`), 0);
         assert.equal((await store.figures()).pending, 0);
       }),
     );
@@ -363,7 +372,10 @@ export function describeFinishing(open: OpenStore): void {
         await store.finish(attemptOf(delivered, { kind: 'delivered' }));
         const finished = await store.finish(attemptOf(retried, { kind: 'retry', at: retryAt }));
         assert.deepEqual(finished, { kind: 'written', dueAt: null });
-        assert.deepEqual(await store.finish(attemptOf(failed, { kind: 'failed' })), { kind: 'written', dueAt: null });
+        assert.deepEqual(await store.finish(attemptOf(failed, { kind: 'failed' })), {
+          kind: 'written',
+          dueAt: null,
+        });
         await store.release([leaseOf(released)], startAt);
         assert.equal(await stateOf(store, released.key), 'canceled 0');
         assert.equal(await store.cancelRemoved(10), 1);

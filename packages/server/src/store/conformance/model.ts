@@ -48,7 +48,14 @@ export class Model {
     return this.endpoints.filter(({ removed, disabledAt }) => !removed && disabledAt === null);
   }
 
-  bear(key: string, endpoint: Endpoint, projectId: string, now: number, leased: boolean, bytes: number): void {
+  bear(
+    key: string,
+    endpoint: Endpoint,
+    projectId: string,
+    now: number,
+    leased: boolean,
+    bytes: number,
+  ): void {
     assert.ok(!leased || endpoint.ordering === 'none', 'an ordered lane was leased at birth');
     const key_ = endpoint.ordering === 'all' ? '' : projectId;
     this.deliveries.set(key, {
@@ -99,7 +106,10 @@ export class Model {
     for (const { key, attempts, extra } of claimed) {
       const delivery = this.deliveries.get(key);
       assert.ok(delivery !== undefined && due.delete(delivery), 'something was claimed that is not due');
-      assert.deepEqual({ attempts, extra }, { attempts: delivery.attempts, extra: delivery.state !== 'pending' });
+      assert.deepEqual(
+        { attempts, extra },
+        { attempts: delivery.attempts, extra: delivery.state !== 'pending' },
+      );
       delivery.held = true;
       if (!extra) delivery.asked = 0;
     }

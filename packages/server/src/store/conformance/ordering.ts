@@ -7,9 +7,9 @@ import {
   addWebhook,
   attemptOf,
   auditStep,
-  type Held,
   claimLane,
   claimOthers,
+  type Held,
   leaseOf,
   newEvent,
   type OpenStore,
@@ -31,7 +31,11 @@ async function scene(store: Store, ordering: 'project' | 'all', projects: (strin
   for (const projectId of projects) {
     const event = newEvent(team, { projectId });
     const births = await publish(store, event);
-    assert.deepEqual(births, [{ tag: hook.tag, version: 1, leased: false }], 'an ordered lane is never leased at birth');
+    assert.deepEqual(
+      births,
+      [{ tag: hook.tag, version: 1, leased: false }],
+      'an ordered lane is never leased at birth',
+    );
     keys.push(event.uid + hook.tag);
   }
   const claim = async (now = startAt, count = 10): Promise<Held[]> => claimLane(store, hook.tag, now, count);

@@ -30,8 +30,17 @@ const orderings = ['none', 'project', 'all'] as const;
 
 /** One thing done. Numbers choose among what there is at that moment. */
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('accept'), events: fc.array(fc.nat(1), { minLength: 1, maxLength: 3 }) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('claim'), at: fc.nat(2), count: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('accept'),
+      events: fc.array(fc.nat(1), { minLength: 1, maxLength: 3 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('claim'), at: fc.nat(2), count: fc.integer({ min: 1, max: 4 }) }),
+  },
   {
     weight: 9,
     arbitrary: fc.record({
@@ -42,12 +51,18 @@ const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('finish late'), at: fc.nat(50) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('release'), at: fc.nat(50), waitMs: fc.constantFrom(0, 5_000) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('release'), at: fc.nat(50), waitMs: fc.constantFrom(0, 5_000) }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('redeliver'), at: fc.nat(50) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remove'), at: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('switch'), at: fc.nat(2) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('wait'), ms: fc.constantFrom(1, 1_000, 30_000, 60_000) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('wait'), ms: fc.constantFrom(1, 1_000, 30_000, 60_000) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('sweep') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('crash'), dice: fc.nat(3) }) },
 );
@@ -116,7 +131,11 @@ class Run {
         const delivery = this.#pick(action.at, ({ held }) => held);
         const { kind } = action;
         const next: Next = kind === 'retry' ? { kind, at: this.#now + action.waitMs } : { kind };
-        if (delivery !== null) await this.#finish(delivery, delivery.state !== 'pending' && kind === 'retry' ? { kind: 'failed' } : next);
+        if (delivery !== null)
+          await this.#finish(
+            delivery,
+            delivery.state !== 'pending' && kind === 'retry' ? { kind: 'failed' } : next,
+          );
         return;
       }
       case 'finish late': {
@@ -137,7 +156,10 @@ class Run {
         const delivery = this.#pick(action.at, () => true);
         if (delivery === null) return;
         const audit = auditStep(this.#store, 'redelivered');
-        assert.equal(await this.#store.redeliver(delivery.key, this.#now, audit), this.model.redeliver(delivery, this.#now));
+        assert.equal(
+          await this.#store.redeliver(delivery.key, this.#now, audit),
+          this.model.redeliver(delivery, this.#now),
+        );
         return;
       }
       case 'remove': {
@@ -227,14 +249,19 @@ class Run {
 
   /** Works everything off as a node does that knows no lane: in the end nothing may be left. */
   async drain(): Promise<void> {
-    for (const [at, { disabledAt }] of this.model.endpoints.entries()) if (disabledAt !== null) await this.#switch(at);
+    for (const [at, { disabledAt }] of this.model.endpoints.entries())
+      if (disabledAt !== null) await this.#switch(at);
     for (const delivery of this.model.deliveries.values()) {
       if (delivery.held) await this.#finish(delivery, { kind: 'delivered' });
     }
     this.#now += 24 * 3_600_000;
     for (;;) {
       this.#now += 6_000;
-      const { claimed } = await this.#store.claim({ now: this.#now, lanes: [], others: { lanes: 64, each: 8 } });
+      const { claimed } = await this.#store.claim({
+        now: this.#now,
+        lanes: [],
+        others: { lanes: 64, each: 8 },
+      });
       if (claimed.length === 0) break;
       for (const { key } of claimed) {
         const delivery = this.model.deliveries.get(key);
@@ -262,24 +289,27 @@ export function describeProperty(open: OpenStore): void {
       let opened = await open({ now: startAt, delivers: true });
       let { store } = opened;
       let now = startAt;
-      const property = fc.asyncProperty(fc.array(step, { minLength: steps / 2, maxLength: steps, size: 'max' }), async (actions) => {
-        const run = new Run(opened, store, now);
-        try {
-          await run.setUp();
-          for (const [at, action] of actions.entries()) {
-            await run.take(action);
-            if (at % 10 === 9) await run.compare();
+      const property = fc.asyncProperty(
+        fc.array(step, { minLength: steps / 2, maxLength: steps, size: 'max' }),
+        async (actions) => {
+          const run = new Run(opened, store, now);
+          try {
+            await run.setUp();
+            for (const [at, action] of actions.entries()) {
+              await run.take(action);
+              if (at % 10 === 9) await run.compare();
+            }
+            await run.compare();
+            await run.drain();
+            ({ store, now } = run);
+          } catch (error) {
+            await opened.dispose();
+            opened = await open({ now: startAt, delivers: true });
+            ({ store } = opened);
+            throw error;
           }
-          await run.compare();
-          await run.drain();
-          ({ store, now } = run);
-        } catch (error) {
-          await opened.dispose();
-          opened = await open({ now: startAt, delivers: true });
-          ({ store } = opened);
-          throw error;
-        }
-      });
+        },
+      );
       try {
         await fc.assert(property, { numRuns: runs });
       } finally {

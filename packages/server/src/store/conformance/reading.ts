@@ -134,7 +134,9 @@ export function describeReading(open: OpenStore): void {
           if (type === 'project.created') byType.unshift(held.key);
         }
         const read = async (filter: Partial<DeliveryFilter>) => {
-          const rows = await readPages(store, { ...everyDelivery(tag), limit: 4, ...filter }, () => Promise.resolve());
+          const rows = await readPages(store, { ...everyDelivery(tag), limit: 4, ...filter }, () =>
+            Promise.resolve(),
+          );
           return rows.map(({ key }) => key);
         };
         for (const kind of kinds) assert.deepEqual(await read({ state: kind }), wanted.get(kind), kind);
@@ -169,7 +171,9 @@ export function describeReading(open: OpenStore): void {
         const expected = rest.map(({ key }) => key).toReversed();
         const canceled = async () => {
           const rows = await listDeliveries(store, { ...everyDelivery(hook.tag), state: 'canceled' });
-          assert.ok(rows.every(({ state, finishedAt }) => state === 'canceled' && finishedAt === startAt + 10));
+          assert.ok(
+            rows.every(({ state, finishedAt }) => state === 'canceled' && finishedAt === startAt + 10),
+          );
           return rows.map(({ key }) => key);
         };
         assert.deepEqual(await canceled(), expected);
@@ -191,7 +195,10 @@ export function describeReading(open: OpenStore): void {
         await store.redeliver(held.key, startAt, auditStep(store, 'x'));
         const states = async (state: DeliveryFilter['state']) =>
           (await listDeliveries(store, { ...everyDelivery(tag), state })).map((row) => row.state);
-        assert.deepEqual([await states(null), await states('pending'), await states('failed')], [['failed'], [], ['failed']]);
+        assert.deepEqual(
+          [await states(null), await states('pending'), await states('failed')],
+          [['failed'], [], ['failed']],
+        );
       }),
     );
 
@@ -199,7 +206,11 @@ export function describeReading(open: OpenStore): void {
       'an event’s deliveries are those of its team’s webhooks, removed ones included',
       shared(async (store) => {
         const [team, other] = [await addTeam(store), await addTeam(store)];
-        const hooks = [await addWebhook(store, team), await addWebhook(store, team), await addWebhook(store, team)];
+        const hooks = [
+          await addWebhook(store, team),
+          await addWebhook(store, team),
+          await addWebhook(store, team),
+        ];
         await addWebhook(store, other);
         const event = newEvent(team, { id: 'mine' });
         await publish(store, event);
@@ -207,7 +218,13 @@ export function describeReading(open: OpenStore): void {
         const [gone, done] = hooks;
         assert.ok(gone !== undefined && done !== undefined);
         await remove(store, gone, startAt);
-        const held = { key: event.uid + done.tag, tag: done.tag, attempts: 0, extra: false, body: event.body };
+        const held = {
+          key: event.uid + done.tag,
+          tag: done.tag,
+          attempts: 0,
+          extra: false,
+          body: event.body,
+        };
         await store.finish(attemptOf(held, { kind: 'delivered' }));
         const [row] = await findEvents(store, 'mine', team);
         assert.ok(row !== undefined);

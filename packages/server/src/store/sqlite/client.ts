@@ -9,6 +9,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import { systemClock as clock } from '../../clock.ts';
 import type { Tables } from '../control/tables.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
 import type {
@@ -97,7 +98,7 @@ class SqliteStore extends SqliteDeliveries implements Store {
   #questions = 0;
 
   constructor(writer: Worker, reader: Worker) {
-    const turns = new Turns(writer, 'exit');
+    const turns = new Turns(writer, 'exit', clock);
     super(turns);
     this.#writer = writer;
     this.#reader = reader;
@@ -217,5 +218,5 @@ export async function openSqliteStore(options: SqliteOptions): Promise<OpenedSto
 
 /** The delivering half of the store, in a thread that was given a port by `connect`. */
 export function attachDeliveryStore(port: MessagePort): DeliveryStore {
-  return new SqliteDeliveries(new Turns(port, 'close'));
+  return new SqliteDeliveries(new Turns(port, 'close', clock));
 }

@@ -2,9 +2,9 @@
 // neither on an empty file nor on a lopsided one that SQLite has analysed.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import {
@@ -61,10 +61,25 @@ async function listQueries(): Promise<string[]> {
     return Promise.resolve([]);
   };
   const store = { queries, read } as Store;
-  const open: EventFilter = { teamId: 't', type: null, projectId: null, since: null, until: null, before: null, limit: 9 };
+  const open: EventFilter = {
+    teamId: 't',
+    type: null,
+    projectId: null,
+    since: null,
+    until: null,
+    before: null,
+    limit: 9,
+  };
   await listEvents(store, open);
   await listEvents(store, { ...open, type: 'x', projectId: 'p', since: 1, until: 2, before: 3 });
-  const every: DeliveryFilter = { tag: 't', state: null, type: null, fromKey: null, belowKey: null, limit: 9 };
+  const every: DeliveryFilter = {
+    tag: 't',
+    state: null,
+    type: null,
+    fromKey: null,
+    belowKey: null,
+    limit: 9,
+  };
   for (const state of [null, 'pending', 'delivered', 'failed', 'canceled'] as const) {
     await listDeliveries(store, { ...every, state });
     await listDeliveries(store, { ...every, state, type: 'x', fromKey: 'a', belowKey: 'b' });
@@ -117,7 +132,11 @@ describe('query plans', () => {
   }
 
   test('the judgement is right: a full scan is seen as one', () => {
-    for (const sql of ['SELECT * FROM pending', 'SELECT count(*) FROM events', 'SELECT id FROM deliveries d WHERE type = 1']) {
+    for (const sql of [
+      'SELECT * FROM pending',
+      'SELECT count(*) FROM events',
+      'SELECT id FROM deliveries d WHERE type = 1',
+    ]) {
       assert.match(planOf(sql).join('\n'), large, sql);
     }
   });

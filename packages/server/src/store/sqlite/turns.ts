@@ -1,6 +1,7 @@
 // One thread's line to the writer thread: calls made while a turn is under way share the next one. At most one turn
 // of a line is with the writer at a time; what waits behind it is the group of the next commit.
 import type { MessagePort, Worker } from 'node:worker_threads';
+import type { Clock, Timer } from '../../clock.ts';
 import { StoreUnavailable } from '../errors.ts';
 import type { AcceptGroup, AcceptOutcome, AttemptRecord, FinishOutcome } from '../store.ts';
 import * as wire from './wire.ts';
@@ -13,6 +14,12 @@ const attemptsPerTurn = 1_000;
  * while the rest of the round's requests are read.
  */
 const enoughForATurn = 8;
+/**
+ * Finished attempts alone wait this long for company: nobody waits for their commit, and a commit of many touches few
+ * more pages than a commit of one. At fan-out 10 the writer's time per delivery fell by a third.
+ */
+const finishesWaitMs = 5;
+const enoughFinishes = 256;
 
 interface Waiting<Item, Result> {
   item: Item;
@@ -32,19 +39,22 @@ const sizeOf = (batch: Batch): number =>
 
 export class Turns {
   readonly #port: MessagePort | Worker;
+  readonly #clock: Clock;
   #waiting = emptyBatch();
   /** Parts of a turn that broke, each tried alone before anything else. */
   readonly #parts: Batch[] = [];
   #flying: Batch | null = null;
   #scheduled = false;
+  #companyTimer: Timer | null = null;
   #gone: Error | null = null;
   #onEmpty: (() => void) | null = null;
   /** Resolves when the other end is closed. */
   readonly closed: Promise<void>;
 
   /** @param closing the event of `port` that says that nothing more will come */
-  constructor(port: MessagePort | Worker, closing: 'exit' | 'close') {
+  constructor(port: MessagePort | Worker, closing: 'exit' | 'close', clock: Clock) {
     this.#port = port;
+    this.#clock = clock;
     this.closed = new Promise((resolve) => {
       port.on(closing as 'close', () => {
         this.lose(new StoreUnavailable('The store was closed.'));
@@ -89,8 +99,16 @@ export class Turns {
 
   #schedule(): void {
     if (this.#flying !== null) return;
-    if (sizeOf(this.#waiting) >= enoughForATurn) {
+    const { accepts, finishes, operations } = this.#waiting;
+    if (accepts.length + operations.length >= enoughForATurn || finishes.length >= enoughFinishes) {
       this.#fly();
+      return;
+    }
+    if (accepts.length + operations.length + this.#parts.length === 0) {
+      this.#companyTimer ??= this.#clock.after(finishesWaitMs, () => {
+        this.#companyTimer = null;
+        this.#fly();
+      });
       return;
     }
     if (this.#scheduled) return;
@@ -104,6 +122,8 @@ export class Turns {
   /** Sends what waits as one turn. */
   #fly(): void {
     if (this.#flying !== null) return;
+    this.#companyTimer?.cancel();
+    this.#companyTimer = null;
     if (this.#gone !== null) {
       const batches = [...this.#parts.splice(0), this.#waiting];
       this.#waiting = emptyBatch();

@@ -1,0 +1,660 @@
+// The dispatcher with a clock that stands still, a sender that sends nothing and a store that fails on demand.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FakeClock, settle } from '../../test/support/fake-clock.ts';
+import { FakeDeliveries, newGate } from '../../test/support/fake-deliveries.ts';
+import { FakeSender, type Reply } from '../../test/support/fake-sender.ts';
+import { serialiseEvent } from '../core/envelope.ts';
+import type { Claimed, EndpointRow } from '../store/store.ts';
+import { Dispatcher, type DispatcherSettings } from './dispatcher.ts';
+import { EndpointBook } from './endpoints.ts';
+
+const urlOf = (tag: string) => `https://${tag}.example/hook`;
+
+class Bed {
+  readonly clock = new FakeClock();
+  readonly sender = new FakeSender();
+  readonly store = new FakeDeliveries();
+  readonly faults: string[] = [];
+  /** What was told of each attempt: its event's id and what came next. */
+  readonly news: string[] = [];
+  readonly spans: (number | string | null)[] = [];
+  readonly dispatcher: Dispatcher;
+  #born = 0;
+
+  constructor(settings: Partial<DispatcherSettings> = {}) {
+    const { clock, sender, store } = this;
+    this.dispatcher = new Dispatcher({
+      store,
+      sender,
+      clock,
+      endpoints: new EndpointBook(store, clock, (sealed) => {
+        const secret = Buffer.from(sealed).toString();
+        if (secret === 'broken') throw new Error('It does not open.');
+        return secret;
+      }),
+      settings: {
+        scheduleMs: [5_000, 60_000],
+        timeoutMs: 30_000,
+        signatureHeader: 'x-vercel-signature',
+        userAgent: 'Posthorn/test',
+        laneConcurrency: 32,
+        maxSockets: 1_024,
+        breakerFailures: 10,
+        ...settings,
+      },
+      startSpan: () => ({
+        traceparent: '00-trace',
+        end: (status, cause) => {
+          this.spans.push(cause ?? status);
+        },
+      }),
+      onAttempt: ({ task, next }) => this.news.push(`${JSON.parse(task.body.toString()).id} ${next}`),
+      onFault: (error, doing) => this.faults.push(`${doing}: ${(error as Error).message}`),
+    });
+  }
+
+  endpoint(tag: string, changes: Partial<EndpointRow> = {}): string {
+    const before = this.store.endpointRows.get(tag);
+    this.store.endpointRows.set(tag, {
+      tag,
+      id: `hook ${tag}`,
+      kind: 'webhook',
+      teamId: 'team_1',
+      url: urlOf(tag),
+      secretSealed: Buffer.from('secret'),
+      oldSecretSealed: null,
+      oldSecretUntil: null,
+      enabled: true,
+      removed: false,
+      maxConcurrency: null,
+      ratePerSecond: null,
+      ordering: 'none',
+      ...before,
+      version: (before?.version ?? 0) + 1,
+      ...changes,
+    });
+    return tag;
+  }
+
+  #delivery(tag: string): Claimed {
+    const id = `evt_${++this.#born}`;
+    const body = serialiseEvent({ id, type: 'x', createdAt: 1, payload: {}, region: null }, null);
+    return { key: `${id} ${tag}`, tag, version: 1, type: 'x', attempts: 0, createdAt: this.clock.now(), extra: false, body };
+  }
+
+  /** Deliveries that were held at birth. */
+  bear(tag: string, count = 1): string[] {
+    return Array.from({ length: count }, () => {
+      const { attempts, body, ...rest } = this.#delivery(tag);
+      this.store.putHeld({ ...rest, attempts, body });
+      this.dispatcher.take({ ...rest, number: attempts + 1, body: Buffer.from(body) });
+      return rest.key;
+    });
+  }
+
+  /** Deliveries that wait in the store. */
+  put(tag: string, count = 1, changes: Partial<Claimed> = {}, dueAt = this.clock.now()): string[] {
+    return Array.from({ length: count }, () => {
+      const delivery = { ...this.#delivery(tag), ...changes };
+      this.store.put(delivery, dueAt);
+      return delivery.key;
+    });
+  }
+
+  /** Answers everything for `rounds` rounds. */
+  async work(reply: Reply, rounds = 1): Promise<void> {
+    for (let i = 0; i < rounds; i++) {
+      this.sender.answerAll(reply);
+      await settle();
+    }
+  }
+
+  /** Requests under way to a lane. */
+  to(tag: string) {
+    return [...this.sender.underWay].filter(({ request }) => request.url === urlOf(tag));
+  }
+
+  /** Makes a lane proven, with as much concurrency as `successes` give it. */
+  async prove(tag: string, successes = 1): Promise<void> {
+    const before = this.sender.rule;
+    this.sender.rule = ({ request }) => (request.url === urlOf(tag) ? 200 : null);
+    this.bear(tag, successes);
+    await settle();
+    this.sender.rule = before;
+  }
+}
+
+describe('turns', () => {
+  test('one delivery of a lane is sent in the first round beside a thousand of another', async () => {
+    const bed = new Bed();
+    bed.bear(bed.endpoint('crowd'), 1_000);
+    const [lone] = bed.bear(bed.endpoint('lone'));
+    await settle();
+    const at = bed.sender.sent.findIndex(({ id }) => `${id} lone` === lone);
+    assert.ok(at >= 0 && at <= 2, `it was number ${at}`);
+  });
+
+  test('with every socket taken, the next one that is free goes to who waits, not to the crowd', async () => {
+    const bed = new Bed({ maxSockets: 4 });
+    bed.endpoint('crowd');
+    bed.endpoint('lone');
+    await bed.prove('crowd', 10);
+    await bed.prove('lone');
+    bed.bear('crowd', 1_000);
+    await settle();
+    assert.equal(bed.sender.underWay.size, 4);
+    bed.bear('lone');
+    await settle();
+    assert.equal(bed.to('lone').length, 0);
+    for (let i = 0; i < 2; i++) {
+      bed.to('crowd')[0]?.answer(200);
+      await settle();
+    }
+    assert.equal(bed.to('lone').length, 1);
+  });
+
+  test('lanes take turns: of twenty crowds none gets two sockets before each has one', async () => {
+    const bed = new Bed({ maxSockets: 40 });
+    const tags = Array.from({ length: 20 }, (_, i) => bed.endpoint(`lane${i}`));
+    for (const tag of tags) bed.bear(tag, 50);
+    await settle();
+    const first = bed.sender.sent.slice(0, 20).map(({ request }) => request.url);
+    assert.equal(new Set(first).size, 20);
+  });
+
+  test('every delivery is sent once, with its signature, its id and its trace', async () => {
+    const bed = new Bed();
+    bed.sender.rule = () => 200;
+    for (const tag of ['a', 'b', 'c']) bed.bear(bed.endpoint(tag), 40);
+    await settle();
+    await bed.work(200, 20);
+    assert.equal(new Set(bed.sender.sent.map(({ id }) => id)).size, 120);
+    assert.equal(bed.sender.sent.length, 120);
+    assert.deepEqual(bed.store.left(), { held: [], waiting: [] });
+    const [sent] = bed.sender.sent;
+    const headers = new Map<string, string>();
+    for (let i = 0; i < (sent?.request.headers.length ?? 0); i += 2) {
+      headers.set(sent?.request.headers[i] ?? '', sent?.request.headers[i + 1] ?? '');
+    }
+    assert.equal(headers.get('traceparent'), '00-trace');
+    assert.equal(headers.get('webhook-id'), sent?.id);
+    assert.match(headers.get('x-vercel-signature') ?? '', /^[0-9a-f]{40}$/);
+    assert.deepEqual(new Set(bed.spans), new Set([200]));
+  });
+});
+
+describe('sockets', () => {
+  test('no more requests are under way than there are sockets, however many lanes want one', async () => {
+    const bed = new Bed({ maxSockets: 10 });
+    for (let i = 0; i < 60; i++) await bed.prove(bed.endpoint(`lane${i}`));
+    bed.sender.peak = 0;
+    // All of them have to be read anew, and their answers come at once.
+    await bed.clock.advance(2_000);
+    for (let i = 0; i < 60; i++) bed.bear(`lane${i}`, 2);
+    await settle();
+    assert.equal(bed.sender.underWay.size, 10);
+    await bed.work(200, 15);
+    assert.equal(bed.sender.peak, 10);
+    assert.deepEqual(bed.store.left(), { held: [], waiting: [] });
+  });
+
+  test('lanes that failed share half of the sockets, and a proven one has the rest', async () => {
+    const bed = new Bed({ maxSockets: 20, breakerFailures: 100 });
+    const dead = Array.from({ length: 30 }, (_, i) => bed.endpoint(`dead${i}`));
+    bed.sender.rule = ({ request }) => (request.url.includes('dead') ? 500 : null);
+    for (const tag of dead) bed.bear(tag);
+    await settle();
+    bed.sender.rule = null;
+    await bed.prove(bed.endpoint('good'), 20);
+    for (const tag of dead) bed.bear(tag, 5);
+    await settle();
+    assert.equal(bed.sender.underWay.size, 10);
+    bed.bear('good', 10);
+    await settle();
+    assert.equal(bed.to('good').length, 10);
+  });
+
+  test('a lane that was never tried begins beside dead ones that have their half', async () => {
+    const bed = new Bed({ maxSockets: 20 });
+    for (let i = 0; i < 8; i++) bed.bear(bed.endpoint(`dead${i}`), 5);
+    await settle();
+    assert.equal(bed.sender.underWay.size, 10, 'eight first attempts, and two second ones');
+    bed.bear(bed.endpoint('new'), 5);
+    await settle();
+    assert.equal(bed.to('new').length, 1);
+    // Yet all of them together leave a quarter to those that are proven.
+    for (let i = 0; i < 30; i++) bed.bear(bed.endpoint(`more${i}`));
+    await settle();
+    assert.equal(bed.sender.underWay.size, 15);
+  });
+
+  test('who waits for a share is not forgotten when the one before has nothing to send', async () => {
+    const bed = new Bed({ maxSockets: 2 });
+    bed.bear(bed.endpoint('dead'), 1);
+    await settle();
+    const waiting = ['w1', 'w2', 'w3'].map((tag) => bed.endpoint(tag));
+    for (const tag of waiting) bed.bear(tag);
+    await settle();
+    assert.equal(bed.sender.underWay.size, 2);
+    // The next in line are disabled meanwhile; behind them somebody still waits.
+    for (const tag of ['w2', 'w1'].filter((one) => bed.to(one).length === 0)) bed.endpoint(tag, { enabled: false });
+    for (const tag of waiting) bed.dispatcher.noteChange(tag);
+    await bed.work(200, 4);
+    assert.equal(bed.sender.underWay.size, 0);
+    const served = waiting.filter((tag) => bed.sender.to(urlOf(tag)).length > 0);
+    const asleep = waiting.filter((tag) => bed.store.endpointRows.get(tag)?.enabled === false);
+    assert.deepEqual([...served, ...asleep].toSorted(), waiting);
+    assert.deepEqual(bed.store.left().held, []);
+  });
+});
+
+describe('a lane’s concurrency', () => {
+  test('starts at two, grows with success to the ceiling, and shrinks on timeouts', async () => {
+    const bed = new Bed({ laneConcurrency: 8, breakerFailures: 1_000 });
+    bed.endpoint('lane');
+    bed.bear('lane', 600);
+    await settle();
+    const seen: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      seen.push(bed.to('lane').length);
+      await bed.work(200);
+    }
+    assert.deepEqual(seen, [2, 4, 8, 8, 8]);
+    await bed.work({ cause: 'timeout_connecting' });
+    assert.equal(bed.to('lane').length, 4);
+    await bed.clock.advance(10);
+    await bed.work(429);
+    assert.equal(bed.to('lane').length, 2);
+    await bed.work(500, 3);
+    assert.equal(bed.to('lane').length, 2, 'other failures leave it as it is');
+  });
+
+  test('the webhook’s own limit holds', async () => {
+    const bed = new Bed();
+    bed.bear(bed.endpoint('lane', { maxConcurrency: 1 }), 30);
+    await settle();
+    for (let i = 0; i < 10; i++) {
+      assert.equal(bed.to('lane').length, 1);
+      await bed.work(200);
+    }
+  });
+
+  test('the webhook’s rate paces the starts', async () => {
+    const bed = new Bed();
+    bed.sender.rule = () => 200;
+    bed.bear(bed.endpoint('lane', { ratePerSecond: 10 }), 30);
+    await settle();
+    assert.equal(bed.sender.sent.length, 1);
+    await bed.clock.advance(99);
+    assert.equal(bed.sender.sent.length, 1);
+    await bed.clock.advance(1);
+    assert.equal(bed.sender.sent.length, 2);
+    await bed.clock.advance(1_000);
+    assert.equal(bed.sender.sent.length, 12);
+    await bed.clock.advance(10_000);
+    assert.equal(bed.sender.sent.length, 30);
+  });
+});
+
+describe('the breaker', () => {
+  /** A lane that fails from now on, with much of it in memory. */
+  async function open(bed: Bed): Promise<void> {
+    bed.endpoint('lane');
+    bed.sender.rule = () => 500;
+    bed.bear('lane', 100);
+    await settle();
+  }
+
+  test('after ten failures everything goes back, and nothing is sent until the rest is over', async () => {
+    const bed = new Bed();
+    await open(bed);
+    const sent = bed.sender.sent.length;
+    assert.ok(sent >= 10 && sent <= 12, `${sent}`);
+    assert.equal(bed.store.released.length, 100 - sent);
+    assert.deepEqual([...bed.store.closedLanes], ['lane']);
+    assert.equal(bed.store.markers.get('lane'), bed.clock.now() + 1_000);
+    bed.dispatcher.start();
+    await bed.clock.advance(999);
+    assert.equal(bed.sender.sent.length, sent);
+    bed.bear('lane', 5);
+    await settle();
+    assert.equal(bed.sender.sent.length, sent, 'what is born meanwhile goes back too');
+  });
+
+  test('it probes with one delivery, rests twice as long after a failure, and goes on after a success', async () => {
+    const bed = new Bed();
+    await open(bed);
+    bed.dispatcher.start();
+    bed.sender.rule = null;
+    const before = bed.sender.sent.length;
+    await bed.clock.advance(1_001);
+    assert.equal(bed.sender.sent.length, before + 1);
+    await bed.clock.advance(1_500);
+    assert.equal(bed.sender.sent.length, before + 1, 'one probe at a time');
+    await bed.work(500);
+    assert.deepEqual(bed.dispatcher.figures.openBreakers, 1);
+    await bed.clock.advance(1_990);
+    assert.equal(bed.sender.sent.length, before + 1);
+    await bed.clock.advance(20);
+    assert.equal(bed.sender.sent.length, before + 2);
+    bed.sender.rule = () => 200;
+    await bed.work(200);
+    assert.deepEqual([...bed.store.closedLanes], []);
+    await bed.clock.advance(120_000);
+    assert.deepEqual(bed.store.left(), { held: [], waiting: [] });
+    assert.equal(bed.dispatcher.figures.openBreakers, 0);
+  });
+
+  test('a success of what was still under way ends the rest at once', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    await bed.prove(bed.endpoint('lane'), 20);
+    bed.bear('lane', 100);
+    await settle();
+    const [last, ...others] = bed.to('lane');
+    for (const sent of others.slice(0, 10)) sent.answer(500);
+    await settle();
+    assert.deepEqual([...bed.store.closedLanes], ['lane']);
+    last?.answer(200);
+    await settle();
+    assert.deepEqual([...bed.store.closedLanes], []);
+    assert.ok(bed.to('lane').length > 10, 'what went back is claimed again without waiting for the marker');
+  });
+});
+
+describe('an endpoint that changes while deliveries wait in memory', () => {
+  for (const [what, change] of [
+    ['disabled', { enabled: false }],
+    ['removed', { removed: true }],
+  ] as const) {
+    test(`${what}: they go back, and nothing is sent`, async () => {
+      const bed = new Bed({ laneConcurrency: 2 });
+      const keys = bed.bear(bed.endpoint('lane'), 10);
+      await settle();
+      bed.endpoint('lane', change);
+      bed.dispatcher.noteChange('lane');
+      await settle();
+      assert.deepEqual(bed.store.released.map(({ key }) => key).toSorted(), keys.slice(2).toSorted());
+      await bed.work(200);
+      assert.equal(bed.sender.sent.length, 2);
+      assert.equal(bed.store.finished.length, 2, 'what was under way ends as it ends');
+    });
+  }
+
+  test('a new URL and a new limit are used by the next attempt', async () => {
+    const bed = new Bed();
+    await bed.prove(bed.endpoint('lane'), 10);
+    bed.bear('lane', 30);
+    await settle();
+    bed.endpoint('lane', { url: 'https://new.example/', maxConcurrency: 1 });
+    bed.dispatcher.noteChange('lane');
+    await bed.work(200, 3);
+    assert.equal(bed.sender.underWay.size, 1);
+    assert.ok(bed.sender.sent.at(-1)?.request.url === 'https://new.example/');
+  });
+
+  test('changed on another node: the first attempt after a second knows', async () => {
+    const bed = new Bed({ laneConcurrency: 2 });
+    bed.bear(bed.endpoint('lane'), 30);
+    await settle();
+    bed.endpoint('lane', { enabled: false });
+    await bed.clock.advance(1_000);
+    await bed.work(200);
+    assert.equal(bed.sender.sent.length, 2);
+    assert.equal(bed.store.released.length, 28);
+  });
+
+  test('an endpoint that can’t be read keeps its own deliveries back, for a while', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    bed.bear(bed.endpoint('broken', { secretSealed: Buffer.from('broken') }), 3);
+    bed.bear(bed.endpoint('good'));
+    await settle();
+    assert.equal(bed.to('good').length, 1);
+    assert.match(bed.faults[0] ?? '', /reading an endpoint: It does not open/);
+    assert.deepEqual(bed.store.left().waiting.length, 3);
+    const reads = bed.store.endpointReads.length;
+    await settle();
+    assert.equal(bed.store.endpointReads.length, reads, 'it is not asked for again and again');
+    bed.endpoint('broken', { secretSealed: Buffer.from('secret') });
+    await bed.clock.advance(600);
+    assert.ok(bed.to('broken').length > 0);
+  });
+});
+
+describe('the store', () => {
+  test('an attempt leads to its record, and a failed one to a retry at its time', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    const now = bed.clock.now();
+    const [good, bad] = [bed.endpoint('good'), bed.endpoint('bad')];
+    bed.bear(good);
+    bed.bear(bad);
+    await settle();
+    bed.to('good')[0]?.answer(204);
+    bed.to('bad')[0]?.answer({ status: 503, headers: ['Retry-After', '20'] });
+    await settle();
+    assert.deepEqual(bed.news, ['evt_1 delivered', 'evt_2 retry']);
+    const [delivered, failed] = bed.store.finished;
+    assert.deepEqual([delivered?.next, delivered?.status, delivered?.cause], [{ kind: 'delivered' }, 204, null]);
+    assert.deepEqual([failed?.next, failed?.status, failed?.cause], [{ kind: 'retry', at: now + 20_000 }, 503, 'status_503']);
+    await bed.clock.advance(19_999);
+    assert.equal(bed.sender.sent.length, 2);
+    await bed.clock.advance(1);
+    assert.equal(bed.sender.sent.length, 3);
+    bed.sender.answerAll({ cause: 'connection_refused' });
+    await settle();
+    await bed.clock.advance(60_000);
+    bed.sender.answerAll(500);
+    await settle();
+    assert.deepEqual(
+      bed.store.finished.filter(({ tag }) => tag === 'bad').map(({ number, next }) => `${number} ${next.kind}`),
+      ['1 retry', '2 retry', '3 failed'],
+    );
+  });
+
+  test('410 fails at once, and an attempt outside the schedule is never tried again', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    bed.put(bed.endpoint('a'), 1, { extra: true, attempts: 1 });
+    bed.bear(bed.endpoint('b'));
+    await settle();
+    bed.to('a')[0]?.answer(500);
+    bed.to('b')[0]?.answer(410);
+    await settle();
+    assert.deepEqual(
+      bed.store.finished.map(({ tag, number, extra, next }) => [tag, number, extra, next.kind]),
+      [
+        ['a', 2, true, 'failed'],
+        ['b', 1, false, 'failed'],
+      ],
+    );
+  });
+
+  test('an attempt that can’t be recorded goes back and is sent again, under the same number', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    bed.bear(bed.endpoint('lane'));
+    await settle();
+    bed.store.failing.add('finish');
+    await bed.work(200);
+    assert.deepEqual(bed.faults, ['recording an attempt: The store is away (finish).']);
+    assert.equal(bed.store.finished.length, 0);
+    bed.store.failing.clear();
+    await bed.clock.advance(1_000);
+    await bed.work(200);
+    assert.deepEqual(
+      bed.store.finished.map(({ number }) => number),
+      [1],
+    );
+    assert.deepEqual(bed.store.left(), { held: [], waiting: [] });
+  });
+
+  test('what can’t be given back is kept and offered again, and sent by nobody meanwhile', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    bed.store.failing.add('finish').add('release');
+    bed.bear(bed.endpoint('lane'));
+    await settle();
+    await bed.work(200);
+    await bed.clock.advance(3_000);
+    assert.equal(bed.sender.sent.length, 1);
+    assert.equal(bed.store.left().held.length, 1);
+    bed.store.failing.clear();
+    await bed.clock.advance(1_500);
+    assert.equal(bed.sender.sent.length, 2);
+  });
+
+  test('a claim that fails is made again', async () => {
+    const bed = new Bed();
+    bed.put(bed.endpoint('lane'), 1);
+    bed.store.failing.add('claim');
+    bed.dispatcher.start();
+    await bed.clock.advance(400);
+    bed.store.failing.clear();
+    await bed.clock.advance(100);
+    assert.equal(bed.sender.sent.length, 1);
+    assert.match(bed.faults[0] ?? '', /claiming deliveries/);
+  });
+
+  test('due work that nobody told of is found within a second', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    await settle();
+    bed.put(bed.endpoint('lane'), 1);
+    await bed.clock.advance(1_000);
+    assert.equal(bed.sender.sent.length, 1);
+  });
+
+  test('work that is behind is asked for by name, at once', async () => {
+    const bed = new Bed();
+    bed.put(bed.endpoint('lane'), 3);
+    bed.dispatcher.noteBehind('lane');
+    await settle();
+    assert.deepEqual(bed.store.claims[0]?.lanes, [{ tag: 'lane', count: 192 }]);
+    assert.equal(bed.to('lane').length, 2);
+  });
+
+  test('a lane takes no more into memory than its high-water mark, and more only when little is left', async () => {
+    const bed = new Bed({ laneConcurrency: 4 });
+    bed.dispatcher.start();
+    bed.put(bed.endpoint('lane'), 2_000);
+    bed.dispatcher.noteBehind('lane');
+    const seen: number[] = [];
+    await settle();
+    for (let i = 0; i < 300; i++) {
+      seen.push(bed.dispatcher.figures.waiting);
+      await bed.work(200);
+    }
+    // Eight more come by way of the look at all due lanes.
+    assert.ok(Math.max(...seen) <= 200, `${Math.max(...seen)}`);
+    for (const { lanes } of bed.store.claims) for (const { count } of lanes) assert.ok(count > 192 - 64, `${count}`);
+    assert.ok(bed.sender.sent.length > 1_000);
+    assert.ok(bed.store.left().held.length <= 200);
+  });
+
+  test('a lane that hangs is asked for nothing once its memory is full', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    bed.put(bed.endpoint('lane'), 5_000);
+    bed.dispatcher.noteBehind('lane');
+    await settle();
+    bed.store.claims.length = 0;
+    await bed.clock.advance(29_000);
+    assert.ok(bed.store.claims.length > 0);
+    for (const { lanes } of bed.store.claims) assert.deepEqual(lanes, []);
+    assert.equal(bed.sender.underWay.size, 2);
+  });
+});
+
+describe('a stop', () => {
+  test('gives back what waits, waits for what is under way and its record, and starts nothing more', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    const keys = bed.bear(bed.endpoint('lane'), 10);
+    await settle();
+    const { gate, open } = newGate();
+    bed.store.gates.set('finish', gate);
+    let ended: boolean | null = null;
+    const stopping = bed.dispatcher.stop(10_000).then((whole) => {
+      ended = whole;
+    });
+    await settle();
+    assert.deepEqual(bed.store.released.map(({ key }) => key).toSorted(), keys.slice(2).toSorted());
+    bed.sender.answerAll(200);
+    await settle();
+    assert.equal(ended, null, 'the records are still on their way');
+    open();
+    await stopping;
+    assert.equal(ended, true);
+    assert.equal(bed.store.finished.length, 2);
+    assert.deepEqual(bed.store.left().held, []);
+    assert.equal(await bed.dispatcher.stop(10_000), true, 'stopping again is harmless');
+    await bed.clock.advance(60_000);
+    assert.equal(bed.sender.sent.length, 2);
+    assert.equal(bed.clock.timers, 0);
+  });
+
+  test('gives back what a claim brings, and what is born, afterwards', async () => {
+    const bed = new Bed();
+    const { gate, open } = newGate();
+    bed.store.gates.set('claim', gate);
+    bed.put(bed.endpoint('lane'), 5);
+    bed.dispatcher.start();
+    await settle();
+    const stopping = bed.dispatcher.stop(10_000);
+    open();
+    assert.equal(await stopping, true);
+    bed.bear('lane', 2);
+    await settle();
+    assert.equal(bed.sender.sent.length, 0);
+    assert.deepEqual([bed.store.left().held.length, bed.store.left().waiting.length], [0, 7]);
+  });
+
+  test('does not start what waited for its endpoint to be read', async () => {
+    const bed = new Bed();
+    const { gate, open } = newGate();
+    bed.store.gates.set('endpoints', gate);
+    bed.bear(bed.endpoint('lane'), 3);
+    await settle();
+    await bed.dispatcher.stop(10_000);
+    open();
+    await settle();
+    assert.equal(bed.sender.sent.length, 0);
+    assert.equal(bed.store.left().waiting.length, 3);
+  });
+
+  test('is bounded: what hangs is left to the next start, and recorded by nobody', async () => {
+    const bed = new Bed();
+    bed.bear(bed.endpoint('lane'));
+    await settle();
+    const stopping = bed.dispatcher.stop(5_000);
+    await bed.clock.advance(5_000);
+    assert.equal(await stopping, false);
+    bed.sender.answerAll(200);
+    await settle();
+    assert.equal(bed.store.finished.length, 0);
+    assert.equal(bed.store.left().held.length, 1);
+  });
+
+  test('is bounded and does not fail when the store is away', async () => {
+    const bed = new Bed();
+    bed.bear(bed.endpoint('lane'), 5);
+    await settle();
+    bed.store.failing.add('release').add('finish');
+    const stopping = bed.dispatcher.stop(5_000);
+    await bed.work(200);
+    assert.equal(await stopping, true);
+    assert.ok(bed.faults.length > 0);
+    await bed.clock.advance(60_000);
+    assert.equal(bed.clock.timers, 0);
+  });
+
+  test('is at once when there is nothing to do', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    await settle();
+    assert.equal(await bed.dispatcher.stop(5_000), true);
+  });
+});
