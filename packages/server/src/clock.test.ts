@@ -62,6 +62,8 @@ test('a wait longer than timers can be does not end at once, and a time in the p
 test('a waiting timer does not keep the process alive', () => {
   const clock = new URL('./clock.ts', import.meta.url).href;
   const script = `import { systemClock } from ${JSON.stringify(clock)}; systemClock.after(60_000, () => {});`;
-  const { status } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', script], { timeout: 20_000 });
+  const { status } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', script], {
+    timeout: 20_000,
+  });
   assert.equal(status, 0);
 });

@@ -84,7 +84,15 @@ test('a delivery’s id holds its key, and nothing else passes for one', () => {
   const key = ids.newSortableId(1_700_000_000_000) + ids.newTag();
   assert.equal(key.length, ids.uidLength + ids.tagLength);
   assert.equal(ids.deliveryKey(ids.deliveryId(key)), key);
-  for (const id of ['', key, `dlv_${key}x`, `dlv_${key.slice(1)}`, `dlv_${key.slice(1)}:`, `dlv_${key}\n`, `DLV_${key}`]) {
+  for (const id of [
+    '',
+    key,
+    `dlv_${key}x`,
+    `dlv_${key.slice(1)}`,
+    `dlv_${key.slice(1)}:`,
+    `dlv_${key}\n`,
+    `DLV_${key}`,
+  ]) {
     assert.equal(ids.deliveryKey(id), null, JSON.stringify(id));
   }
 });

@@ -14,8 +14,19 @@ interface Options {
   given?: boolean;
 }
 
-function contentOf({ type = 'x', payload = {}, region = null, projectId = null, createdAt = 1, given = false }: Options = {}): Content {
-  return { projectId, createdAtGiven: given, body: serialiseEvent({ id: 'e', type, createdAt, payload, region }, null) };
+function contentOf({
+  type = 'x',
+  payload = {},
+  region = null,
+  projectId = null,
+  createdAt = 1,
+  given = false,
+}: Options = {}): Content {
+  return {
+    projectId,
+    createdAtGiven: given,
+    body: serialiseEvent({ id: 'e', type, createdAt, payload, region }, null),
+  };
 }
 
 const same = (a: Options, b: Options) => {
@@ -25,7 +36,10 @@ const same = (a: Options, b: Options) => {
 };
 
 test('the order of keys does not count, that of a list does', () => {
-  assert.equal(same({ payload: { a: 1, b: { c: 2, d: 3 } } }, { payload: { b: { d: 3, c: 2 }, a: 1 } }), true);
+  assert.equal(
+    same({ payload: { a: 1, b: { c: 2, d: 3 } } }, { payload: { b: { d: 3, c: 2 }, a: 1 } }),
+    true,
+  );
   assert.equal(same({ payload: { a: [1, 2] } }, { payload: { a: [2, 1] } }), false);
 });
 
@@ -67,7 +81,10 @@ test('whatever the payload: turned round it is the same, with one more key it is
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (object) => {
       const payload = JSON.parse(JSON.stringify(object)) as Record<string, unknown>;
       assert.equal(same({ payload }, { payload: turnRound(payload) }), true);
-      assert.equal(same({ payload }, { payload: { ...payload, [`${Object.keys(payload).join()}+`]: 1 } }), false);
+      assert.equal(
+        same({ payload }, { payload: { ...payload, [`${Object.keys(payload).join()}+`]: 1 } }),
+        false,
+      );
     }),
   );
 });

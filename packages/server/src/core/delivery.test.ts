@@ -47,32 +47,46 @@ test('Retry-After counts on 429 and 503 only', () => {
 
 const anyOutcome = fc.oneof(
   fc.constant(broken),
-  fc.record({
-    status: fc.constantFrom(200, 204, 301, 400, 410, 429, 500, 503),
-    retryAfter: fc.option(fc.constantFrom('0', '30', '99999999', 'Fri, 16 Jan 2026 00:00:00 GMT', 'x')),
-  }).map(({ status, retryAfter }) => answered(status, retryAfter)),
+  fc
+    .record({
+      status: fc.constantFrom(200, 204, 301, 400, 410, 429, 500, 503),
+      retryAfter: fc.option(fc.constantFrom('0', '30', '99999999', 'Fri, 16 Jan 2026 00:00:00 GMT', 'x')),
+    })
+    .map(({ status, retryAfter }) => answered(status, retryAfter)),
 );
 
 test('every chain of attempts ends, after one more attempt than the schedule has waits at the most', () => {
   const waits = fc.array(fc.integer({ min: 0, max: 10_000_000 }), { maxLength: 12 });
   fc.assert(
-    fc.property(waits, fc.array(anyOutcome, { minLength: 14, maxLength: 14 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (schedule, outcomes, random) => {
-      let at = now;
-      for (const [index, outcome] of outcomes.entries()) {
-        const number = index + 1;
-        assert.ok(number <= schedule.length + 1, 'an attempt beyond the schedule');
-        const next = decideNext(outcome, { scheduleMs: schedule, number, extra: false, createdAt: now, now: at, random });
-        if (next.kind !== 'retry') {
-          assert.equal(next.kind === 'delivered', outcome.success);
-          if (next.kind === 'failed') assert.ok(outcome.status === 410 || number === schedule.length + 1);
-          return;
+    fc.property(
+      waits,
+      fc.array(anyOutcome, { minLength: 14, maxLength: 14 }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (schedule, outcomes, random) => {
+        let at = now;
+        for (const [index, outcome] of outcomes.entries()) {
+          const number = index + 1;
+          assert.ok(number <= schedule.length + 1, 'an attempt beyond the schedule');
+          const next = decideNext(outcome, {
+            scheduleMs: schedule,
+            number,
+            extra: false,
+            createdAt: now,
+            now: at,
+            random,
+          });
+          if (next.kind !== 'retry') {
+            assert.equal(next.kind === 'delivered', outcome.success);
+            if (next.kind === 'failed') assert.ok(outcome.status === 410 || number === schedule.length + 1);
+            return;
+          }
+          assert.ok(!outcome.success && next.at >= at, 'time does not go back');
+          const latest = at + Math.ceil((schedule[index] ?? 0) * 1.1);
+          assert.ok(next.at <= Math.max(latest, now + windowMs));
+          at = next.at;
         }
-        assert.ok(!outcome.success && next.at >= at, 'time does not go back');
-        const latest = at + Math.ceil((schedule[index] ?? 0) * 1.1);
-        assert.ok(next.at <= Math.max(latest, now + windowMs));
-        at = next.at;
-      }
-      assert.fail('the chain did not end');
-    }),
+        assert.fail('the chain did not end');
+      },
+    ),
   );
 });

@@ -5,7 +5,14 @@ import fc from 'fast-check';
 import { nextAttemptAt, readRetryAfter, windowMs } from './retry.ts';
 
 const now = Date.UTC(2026, 0, 15, 12);
-const plain = { scheduleMs: [1_000, 60_000, 3_600_000], attempts: 1, createdAt: now, now, retryAfterMs: null, random: 0.5 };
+const plain = {
+  scheduleMs: [1_000, 60_000, 3_600_000],
+  attempts: 1,
+  createdAt: now,
+  now,
+  retryAfterMs: null,
+  random: 0.5,
+};
 
 test('the wait is the schedule’s, within a tenth of it in either direction', () => {
   assert.equal(nextAttemptAt(plain), now + 1_000);
@@ -13,10 +20,17 @@ test('the wait is the schedule’s, within a tenth of it in either direction', (
   assert.equal(nextAttemptAt({ ...plain, random: 0 }), now + 900);
   assert.equal(nextAttemptAt({ ...plain, random: 1 - 2 ** -53 }), now + 1_100);
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 40_000_000 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (wait, random) => {
-      const at = nextAttemptAt({ ...plain, scheduleMs: [wait], random }) ?? Number.NaN;
-      assert.ok(at >= now + Math.floor(wait * 0.9) && at <= now + Math.ceil(wait * 1.1), `${wait} became ${at - now}`);
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 40_000_000 }),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      (wait, random) => {
+        const at = nextAttemptAt({ ...plain, scheduleMs: [wait], random }) ?? Number.NaN;
+        assert.ok(
+          at >= now + Math.floor(wait * 0.9) && at <= now + Math.ceil(wait * 1.1),
+          `${wait} became ${at - now}`,
+        );
+      },
+    ),
   );
 });
 
@@ -35,13 +49,17 @@ test('Retry-After makes the wait longer, never shorter', () => {
 
 test('Retry-After does not lead out of the 24 hours since the delivery was made', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 2 * windowMs }), fc.integer({ min: 0, max: 10 ** 12 }), (age, retryAfterMs) => {
-      const createdAt = now - age;
-      const at = nextAttemptAt({ ...plain, createdAt, retryAfterMs }) ?? Number.NaN;
-      assert.ok(at >= now + 1_000, 'never before the schedule’s own time');
-      assert.ok(at <= Math.max(now + 1_000, createdAt + windowMs), 'nor after the window');
-      if (now + retryAfterMs <= createdAt + windowMs) assert.equal(at, now + Math.max(1_000, retryAfterMs));
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 2 * windowMs }),
+      fc.integer({ min: 0, max: 10 ** 12 }),
+      (age, retryAfterMs) => {
+        const createdAt = now - age;
+        const at = nextAttemptAt({ ...plain, createdAt, retryAfterMs }) ?? Number.NaN;
+        assert.ok(at >= now + 1_000, 'never before the schedule’s own time');
+        assert.ok(at <= Math.max(now + 1_000, createdAt + windowMs), 'nor after the window');
+        if (now + retryAfterMs <= createdAt + windowMs) assert.equal(at, now + Math.max(1_000, retryAfterMs));
+      },
+    ),
   );
 });
 

@@ -18,7 +18,10 @@ test('the known answer of x-vercel-signature', () => {
 test('the key of x-vercel-signature is the secret’s UTF-8 bytes, whatever they are', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), fc.uint8Array(), (secret, bytes) => {
-      assert.equal(signVercel(signingKey(secret), bytes), createHmac('sha1', secret).update(bytes).digest('hex'));
+      assert.equal(
+        signVercel(signingKey(secret), bytes),
+        createHmac('sha1', secret).update(bytes).digest('hex'),
+      );
     }),
   );
 });
@@ -35,7 +38,7 @@ test('standardwebhooks verifies with the secret as it was given, and refuses any
   });
   const webhook = new Webhook(secret);
   assert.deepEqual(webhook.verify(body.toString(), headers('evt_1', seconds)), JSON.parse(body.toString()));
-  assert.throws(() => webhook.verify(`${body} `, headers('evt_1', seconds)));
+  assert.throws(() => webhook.verify(`${body.toString()} `, headers('evt_1', seconds)));
   assert.throws(() => webhook.verify(body.toString(), headers('evt_2', seconds)));
   assert.throws(() => webhook.verify(body.toString(), headers('evt_1', seconds + 1)));
   assert.throws(() => new Webhook(newSecret()).verify(body.toString(), headers('evt_1', seconds)));

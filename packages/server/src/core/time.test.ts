@@ -57,11 +57,14 @@ for (const [value, expected] of times) {
 
 test('every time that is written is read', () => {
   fc.assert(
-    fc.property(fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }), (date) => {
-      const at = date.getTime();
-      assert.equal(readTime(at), at);
-      assert.equal(readTime(String(at)), at);
-      assert.equal(readTime(date.toISOString()), at);
-    }),
+    fc.property(
+      fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }),
+      (date) => {
+        const at = date.getTime();
+        assert.equal(readTime(at), at);
+        assert.equal(readTime(String(at)), at);
+        assert.equal(readTime(date.toISOString()), at);
+      },
+    ),
   );
 });

@@ -1,10 +1,10 @@
 // The endpoint book: what is remembered, for how long, and what happens when reading goes wrong.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { signVercel } from '../core/signing.ts';
-import type { EndpointRow } from '../store/store.ts';
 import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import { FakeDeliveries, newGate } from '../../test/support/fake-deliveries.ts';
+import { signVercel } from '../core/signing.ts';
+import type { EndpointRow } from '../store/store.ts';
 import { type Endpoint, EndpointBook } from './endpoints.ts';
 
 const tag = 'tag00001';

@@ -66,19 +66,24 @@ for (const [text, position] of malformed) {
 
 test('whatever is cut off or has a character too many is refused with a position inside it', () => {
   fc.assert(
-    fc.property(fc.json(), fc.nat(), fc.constantFrom('', '?', ',', ']', '}', ':', 'x', '"', '1'), (json, nat, extra) => {
-      const at = nat % (json.length + 1);
-      const text = extra === '' ? json.slice(0, at) : json.slice(0, at) + extra + json.slice(at);
-      let valid = true;
-      try {
-        JSON.parse(text);
-      } catch {
-        valid = false;
-      }
-      fc.pre(!valid && Buffer.from(text).toString() === text);
-      const position = Number(/position (\d+)\.$/.exec(refusal(text))?.[1]);
-      assert.ok(position >= 0 && position <= text.length, `${position} of ${text}`);
-    }),
+    fc.property(
+      fc.json(),
+      fc.nat(),
+      fc.constantFrom('', '?', ',', ']', '}', ':', 'x', '"', '1'),
+      (json, nat, extra) => {
+        const at = nat % (json.length + 1);
+        const text = extra === '' ? json.slice(0, at) : json.slice(0, at) + extra + json.slice(at);
+        let valid = true;
+        try {
+          JSON.parse(text);
+        } catch {
+          valid = false;
+        }
+        fc.pre(!valid && Buffer.from(text).toString() === text);
+        const position = Number(/position (\d+)\.$/.exec(refusal(text))?.[1]);
+        assert.ok(position >= 0 && position <= text.length, `${position} of ${text}`);
+      },
+    ),
     { numRuns: 2_000 },
   );
 });
@@ -89,7 +94,8 @@ test('invalid UTF-8 is refused', () => {
   assert.equal(read(Buffer.from('"ä😀"')), 'ä😀');
 });
 
-const nested = (depth: number, open: string, close: string, core = '') => open.repeat(depth) + core + close.repeat(depth);
+const nested = (depth: number, open: string, close: string, core = '') =>
+  open.repeat(depth) + core + close.repeat(depth);
 
 test('nesting is allowed to the depth given and not deeper', () => {
   for (const [open, close, core] of [
@@ -125,13 +131,27 @@ for (const [text, path] of hostile) {
 }
 
 test('innocent keys and values with such names pass', () => {
-  for (const text of ['{"constructor":"ACME"}', '{"prototype":{}}', '{"a":"__proto__"}', '{"proto":{"constructor":null}}']) {
+  for (const text of [
+    '{"constructor":"ACME"}',
+    '{"prototype":{}}',
+    '{"a":"__proto__"}',
+    '{"proto":{"constructor":null}}',
+  ]) {
     assert.deepEqual(read(text), JSON.parse(text));
   }
 });
 
 const digits = (count: number) => `1${'0'.repeat(count - 1)}`;
-const huge = ['1e309', '1E+400', '-1e309', '1e0309', digits(310), `-${digits(310)}`, `${digits(250)}e99`, `${digits(310)}.5`];
+const huge = [
+  '1e309',
+  '1E+400',
+  '-1e309',
+  '1e0309',
+  digits(310),
+  `-${digits(310)}`,
+  `${digits(250)}e99`,
+  `${digits(310)}.5`,
+];
 for (const number of huge) {
   test(`${number.length > 20 ? `a number of ${number.length} characters` : number} is refused for its size`, () => {
     assert.match(refusal(`{"a":[${number}]}`), /^The number at \/a\/0 is too large/);
@@ -139,7 +159,15 @@ for (const number of huge) {
 }
 
 test('numbers that JavaScript can hold pass, and so do long ones in strings', () => {
-  for (const text of ['1e308', '1e-400', '0.1e3', digits(300), '12345678901234567890', `"${digits(400)}"`, '"1e999"']) {
+  for (const text of [
+    '1e308',
+    '1e-400',
+    '0.1e3',
+    digits(300),
+    '12345678901234567890',
+    `"${digits(400)}"`,
+    '"1e999"',
+  ]) {
     assert.deepEqual(read(`[${text}]`), [JSON.parse(text)]);
   }
 });

@@ -69,12 +69,14 @@ export class FakeDeliveries implements DeliveryStore {
     const waiting = [...this.rows.values()].filter(({ held }) => !held);
     for (const { claimed } of waiting) {
       if (wanted.size >= lanes.length + others.lanes) break;
-      if (!wanted.has(claimed.tag) && (this.markers.get(claimed.tag) ?? 0) <= now) wanted.set(claimed.tag, others.each);
+      if (!wanted.has(claimed.tag) && (this.markers.get(claimed.tag) ?? 0) <= now)
+        wanted.set(claimed.tag, others.each);
     }
     const result: ClaimResult = { claimed: [], looked: [], nextDueAt: null };
     for (const [tag, count] of wanted) {
       const { enabled = false, removed = true, version = 0 } = this.endpointRows.get(tag) ?? {};
-      const due = enabled && !removed ? waiting.filter((row) => row.claimed.tag === tag && row.dueAt <= now) : [];
+      const due =
+        enabled && !removed ? waiting.filter((row) => row.claimed.tag === tag && row.dueAt <= now) : [];
       for (const row of due.slice(0, count)) {
         row.held = true;
         result.claimed.push({ ...row.claimed, version });

@@ -53,7 +53,8 @@ export class FakeSender implements Sender {
 
   /** Answers everything that is under way now. */
   answerAll(reply: Reply): void {
-    for (const sent of [...this.underWay]) sent.answer(reply);
+    const now = [...this.underWay];
+    for (const sent of now) sent.answer(reply);
   }
 }
 
@@ -63,5 +64,9 @@ function resultOf(reply: Reply): SendResult {
     return { kind: 'broken', cause: reply.cause, message: 'as the test wants it', response: null, timings };
   }
   const { status, headers } = typeof reply === 'number' ? { status: reply, headers: [] } : reply;
-  return { kind: 'answered', response: { status, headers, body: new Uint8Array(0), truncated: false }, timings };
+  return {
+    kind: 'answered',
+    response: { status, headers, body: new Uint8Array(0), truncated: false },
+    timings,
+  };
 }

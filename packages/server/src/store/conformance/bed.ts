@@ -289,7 +289,7 @@ export async function countRows(store: Store): Promise<{ pending: number; lanes:
         .select((eb) => eb.fn.countAll<number>().as('count'))
         .compile(),
     );
-    return Number(rows[0]?.count ?? 0);
+    return rows[0]?.count ?? 0;
   };
   return { pending: await count('pending'), lanes: await count('lanes') };
 }

@@ -44,7 +44,7 @@ async function metaNames(store: Store): Promise<string[]> {
 }
 
 /** A statement that no store understands. */
-function brokenQuery(store: Store): CompiledQuery<unknown> {
+function brokenQuery(store: Store): CompiledQuery {
   return sql`INSERT INTO no_such_table VALUES (1)`.compile(store.queries);
 }
 

@@ -268,13 +268,13 @@ export function describeClaiming(open: OpenStore): void {
   describe('held at birth', () => {
     const shared = sharedStore(open);
     test(
-      'a lane is given at most 256; the rest is claimed as it gets room',
+      'a lane is given at most 1,024; the rest is claimed as it gets room',
       onStore(open, async (store) => {
         const team = await addTeam(store);
         const { tag } = await addWebhook(store, team);
         const first = await publishHeld(store, newEvent(team));
-        assert.equal(await countLeased(store, team, 300), 255);
-        assert.equal((await store.figures()).held, 256);
+        assert.equal(await countLeased(store, team, 1_100), 1_023);
+        assert.equal((await store.figures()).held, 1_024);
         const full = await store.claim({
           now: startAt,
           lanes: [{ tag, count: 10 }],

@@ -57,7 +57,7 @@ export class Model {
     bytes: number,
   ): void {
     assert.ok(!leased || endpoint.ordering === 'none', 'an ordered lane was leased at birth');
-    const key_ = endpoint.ordering === 'all' ? '' : projectId;
+    const orderKey = endpoint.ordering === 'all' ? '' : projectId;
     this.deliveries.set(key, {
       key,
       endpoint,
@@ -67,7 +67,7 @@ export class Model {
       held: leased,
       dueAt: this.laneTime(endpoint, now, now),
       asked: 0,
-      order: endpoint.ordering === 'none' ? null : { key: key_, number: this.#born },
+      order: endpoint.ordering === 'none' ? null : { key: orderKey, number: this.#born },
     });
     this.#born += 1;
   }

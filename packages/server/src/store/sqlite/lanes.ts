@@ -9,7 +9,7 @@ export const unheld = 'available_at < 9000000000000000';
 /** Added to `available_at` of rows in an ordered lane, so that they are found by their order and not their time. */
 export const orderedOffset = 4_000_000_000_000_000;
 /** How many deliveries of one lane, and of all together, wait in memory at the most. */
-const heldPerLane = 256;
+const heldPerLane = 1_024;
 const heldInAll = 10_000;
 const heldBytes = 64 * 1024 * 1024;
 /**

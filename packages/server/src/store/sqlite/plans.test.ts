@@ -40,7 +40,8 @@ class Recorder extends DatabaseSync {
 function hotStatements(path: string): string[] {
   const recorder = new Recorder(path);
   const lanes = new Lanes(recorder, true);
-  for (const Part of [Acceptor, Claimer, Finisher]) new Part(recorder, lanes);
+  const parts = [Acceptor, Claimer, Finisher].map((Part) => new Part(recorder, lanes));
+  assert.equal(parts.length, 3);
   recorder.close();
   return recorder.prepared;
 }

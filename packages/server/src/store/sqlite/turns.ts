@@ -18,8 +18,8 @@ const enoughForATurn = 8;
  * Finished attempts alone wait this long for company: nobody waits for their commit, and a commit of many touches few
  * more pages than a commit of one. At fan-out 10 the writer's time per delivery fell by a third.
  */
-const finishesWaitMs = 5;
-const enoughFinishes = 256;
+const finishesWaitMs = 20;
+const enoughFinishes = 512;
 
 interface Waiting<Item, Result> {
   item: Item;
