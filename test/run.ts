@@ -7,7 +7,12 @@ const root = new URL('..', import.meta.url).pathname;
 const args = process.argv.slice(2);
 const long = args.includes('--long');
 const named = args.filter((arg) => !arg.startsWith('--'));
-const short = ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'bench/*.test.ts', 'test/*.test.ts'];
+const short = [
+  'packages/*/src/**/*.test.ts',
+  'packages/*/test/**/*.test.ts',
+  'bench/*.test.ts',
+  'test/*.test.ts',
+];
 const patterns = long ? ['packages/*/test/**/*.long.ts'] : short;
 const files = named.length > 0 ? named : globSync(patterns, { cwd: root }).toSorted();
 

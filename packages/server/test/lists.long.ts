@@ -36,23 +36,20 @@ async function addEndpoint(tag: string, teamId: string): Promise<void> {
   const { queries } = store;
   const team = { id: teamId, slug: teamId, name: teamId, plan: 'pro' as const, webhook_count: 1, ...times };
   const endpoint = {
-    ...{
-      tag,
-      id: `hook_${tag}`,
-      kind: 'webhook' as const,
-      team_id: teamId,
-      version: 1,
-      url: 'https://example.com',
-    },
-    ...{
-      secret_sealed: Buffer.alloc(1),
-      events: '[]',
-      all_projects: 1,
-      project_ids: '[]',
-      enabled: 1,
-      shift_ms: 0,
-    },
-    ...{ ordering: 'none' as const, ...times },
+    tag,
+    id: `hook_${tag}`,
+    kind: 'webhook' as const,
+    team_id: teamId,
+    version: 1,
+    url: 'https://example.com',
+    secret_sealed: Buffer.alloc(1),
+    events: '[]',
+    all_projects: 1,
+    project_ids: '[]',
+    enabled: 1,
+    shift_ms: 0,
+    ordering: 'none' as const,
+    ...times,
   };
   const outcome = await store.change({
     steps: [
@@ -86,16 +83,23 @@ async function deliver(tag: string, teamId: string, from: number): Promise<void>
 
 function attempt(event: NewEvent, tag: string, failed: boolean): AttemptRecord {
   return {
-    ...{ key: event.uid + tag, tag, bytes: event.body.length, number: 1, extra: false },
-    ...{ next: { kind: failed ? 'failed' : 'delivered' }, startedAt: event.acceptedAt, durationMs: 1 },
-    ...{ status: failed ? 500 : 200, cause: failed ? 'status_500' : null, detail: null, timings: ',,,1' },
-    ...{
-      url: 'https://example.com',
-      requestHeaders: 'a\nb',
-      responseHeaders: 'a\nb',
-      responseBody: null,
-      truncated: false,
-    },
+    key: event.uid + tag,
+    tag,
+    bytes: event.body.length,
+    number: 1,
+    extra: false,
+    next: { kind: failed ? 'failed' : 'delivered' },
+    startedAt: event.acceptedAt,
+    durationMs: 1,
+    status: failed ? 500 : 200,
+    cause: failed ? 'status_500' : null,
+    detail: null,
+    timings: ',,,1',
+    url: 'https://example.com',
+    requestHeaders: 'a\nb',
+    responseHeaders: 'a\nb',
+    responseBody: null,
+    truncated: false,
   };
 }
 
@@ -121,7 +125,12 @@ async function compare(what: string, read: (of: typeof few) => () => Promise<unk
 }
 
 const filter = (tag: string, of: Partial<DeliveryFilter> = {}): DeliveryFilter => ({
-  ...{ tag, state: null, type: null, fromKey: null, belowKey: null, limit: 50 },
+  tag,
+  state: null,
+  type: null,
+  fromKey: null,
+  belowKey: null,
+  limit: 50,
   ...of,
 });
 

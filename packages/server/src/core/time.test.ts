@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { readTime } from './time.ts';
 
 // A server may stand anywhere.
-process.env['TZ'] = 'America/New_York';
+process.env.TZ = 'America/New_York';
 const noon = Date.UTC(2026, 0, 15, 12);
 
 const times: [number | string, number | null][] = [

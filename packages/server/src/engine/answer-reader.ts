@@ -5,7 +5,7 @@ import { ChunkDecoder } from './chunk-decoder.ts';
 import type { SendResponse } from './sender.ts';
 
 /** Bytes of an answer's body that are kept; whatever follows closes the connection. */
-export const MAX_BODY_BYTES = 65_536;
+const MAX_BODY_BYTES = 65_536;
 const MAX_HEAD_BYTES = 16_384;
 /** Interim answers (100, 102, 103 …) before the answer proper. */
 const MAX_INTERIM_ANSWERS = 16;

@@ -343,7 +343,8 @@ describe('the breaker', () => {
     bed.dispatcher.noteBehind('lane');
     await bed.clock.advance(1_500);
     assert.equal(bed.sender.sent.length, before + 1, 'one probe at a time');
-    for (const { lanes } of bed.store.claims) assert.deepEqual(lanes, [], 'nothing more is asked for meanwhile');
+    for (const { lanes } of bed.store.claims)
+      assert.deepEqual(lanes, [], 'nothing more is asked for meanwhile');
     await bed.work(500);
     assert.deepEqual(bed.dispatcher.figures.openBreakers, 1);
     await bed.clock.advance(1_990);
@@ -372,7 +373,10 @@ describe('the breaker', () => {
     last?.answer(200);
     await settle();
     assert.deepEqual([...bed.store.closedLanes], []);
-    assert.ok(bed.sender.sent.length > before, 'what went back is claimed again without waiting for the marker');
+    assert.ok(
+      bed.sender.sent.length > before,
+      'what went back is claimed again without waiting for the marker',
+    );
   });
 });
 

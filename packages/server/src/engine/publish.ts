@@ -336,7 +336,7 @@ export function createPublisher<Type extends PublishedType>(parts: {
       });
       const outcome = await store.change({ ...change, events });
       if (outcome.kind !== 'done') return outcome;
-      events.forEach((event, index) => handOver(event, outcome.births[index] ?? []));
+      for (const [index, event] of events.entries()) handOver(event, outcome.births[index] ?? []);
       for (const tag of change.touched) births.noteChange(tag);
       if (events.length > 0) parts.onAccepted(events.length);
       return outcome;

@@ -21,7 +21,7 @@ import { openSqliteStore } from '../../src/store/sqlite/client.ts';
 import type { Store } from '../../src/store/store.ts';
 import { Vault } from '../../src/vault.ts';
 
-export const operatorToken = 'Operator0000000000000000';
+const operatorToken = 'Operator0000000000000000';
 export const publicUrl = 'https://posthorn.test';
 
 export interface Answer {

@@ -152,7 +152,7 @@ export async function addWebhook(
 }
 
 /** Changes a webhook's row as the platform would; answers the row as it is then. */
-export async function patch(
+async function patch(
   store: Store,
   row: WebhookRow,
   values: Partial<WebhookRow>,

@@ -116,7 +116,7 @@ describe('query plans', () => {
     return db
       .prepare(`EXPLAIN QUERY PLAN ${sql}`)
       .all()
-      .map((row) => String(row['detail']));
+      .map((row) => String(row.detail));
   }
 
   async function assertNoScan(): Promise<void> {

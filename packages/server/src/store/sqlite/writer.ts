@@ -271,12 +271,12 @@ function receive(from: MessagePort, message: Message): void {
   sort(from, message);
   for (const client of clients) {
     if (client === from) continue;
-    const next = receiveMessageOnPort(client) as { message: Message } | undefined;
+    const next = receiveMessageOnPort(client);
     if (next !== undefined) sort(client, next.message);
   }
   if (turns.length > 0) {
     const answers = writer.run(turns.map(([, turn]) => turn));
-    turns.forEach(([client], index) => client.postMessage(answers[index]));
+    for (const [index, [client]] of turns.entries()) client.postMessage(answers[index]);
   }
   if (closing) closeFile();
 }
