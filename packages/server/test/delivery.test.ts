@@ -712,6 +712,33 @@ describe('a lane', () => {
     await removeAll();
   });
 
+  test('that waits in memory heeds a change: nothing while disabled, and the new URL', async () => {
+    const [witness, disabled, old, moved] = await Promise.all([receive(), receive(), receive(), receive()]);
+    const wish = { ratePerSecond: 3 };
+    await makeWebhook(posthorn, witness.url, wish);
+    const resting = await makeWebhook(posthorn, disabled.url, wish);
+    const moving = await makeWebhook(posthorn, old.url, wish);
+    const events = await publishAll(posthorn, numbered(8));
+    await Promise.all([disabled.waitFor(1), old.waitFor(1)]);
+    await patchWebhook(posthorn, resting.id, { enabled: false });
+    await patchWebhook(posthorn, moving.id, { url: moved.url });
+
+    await witness.waitFor(8);
+    assert.ok(disabled.requests.length < 8, 'what waited was not sent');
+    const waiting = await listDeliveries(posthorn, resting.id, '&state=pending');
+    assert.equal(waiting.length, 8 - disabled.requests.length);
+    assert.ok(waiting.every(({ attempts }) => attempts === 0));
+    for (const { id } of events) await deliveryIn(posthorn, 'delivered', id, { webhookId: moving.id });
+    const ids = events.map(({ id }) => id).toSorted();
+    assert.ok(moved.requests.length > 0, 'what waited went to the new URL');
+    assert.deepEqual([...old.requests, ...moved.requests].map(idOf).toSorted(), ids);
+
+    await patchWebhook(posthorn, resting.id, { enabled: true });
+    for (const { id } of events) await deliveryIn(posthorn, 'delivered', id, { webhookId: resting.id });
+    assert.deepEqual(disabled.requests.map(idOf).toSorted(), ids);
+    await removeAll();
+  });
+
   test('with ordering "all" sends each event after the one before is finished, through failures', async () => {
     const receiver = await receive();
     await makeWebhook(posthorn, receiver.url, { ordering: 'all' });

@@ -77,7 +77,7 @@ test('a stop waits for what is under way, and nothing begins after it', async ()
   assert.equal(stopped, false);
   open();
   await stopping;
-  await keeper.stop();
   await clock.advance(120_000);
   assert.deepEqual([store.cancels, store.sweeps, clock.timers], [1, [], 0]);
+  await keeper.stop();
 });
