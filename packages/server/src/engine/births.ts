@@ -65,7 +65,15 @@ export class BirthSender {
 export function readBirths({ cells, bodies }: BirthMessage): Task[] {
   const all = Buffer.from(bodies.buffer, bodies.byteOffset, bodies.byteLength);
   const tasks: Task[] = [];
+  let body = all;
+  let bodyEnd = -1;
   for (let at = 0; at < cells.length; at += cellsPerTask) {
+    const end = cells[at + 6] as number;
+    // A copy of its own for each event: one that hangs must not keep the whole message's bytes alive.
+    if (end !== bodyEnd) {
+      bodyEnd = end;
+      body = Buffer.from(all.subarray(cells[at + 5] as number, end));
+    }
     tasks.push({
       key: cells[at] as string,
       tag: cells[at + 1] as string,
@@ -74,7 +82,7 @@ export function readBirths({ cells, bodies }: BirthMessage): Task[] {
       number: 1,
       createdAt: cells[at + 4] as number,
       extra: false,
-      body: all.subarray(cells[at + 5] as number, cells[at + 6] as number),
+      body,
     });
   }
   return tasks;

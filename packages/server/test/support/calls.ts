@@ -178,6 +178,21 @@ export async function listDeliveries(posthorn: Posthorn, webhookId: string, quer
   return answer.body.deliveries;
 }
 
+/** The ids of all events of the team `default`. */
+export async function listEventIds(posthorn: Posthorn): Promise<string[]> {
+  const ids: string[] = [];
+  let cursor = '';
+  do {
+    const { body } = await posthorn.call<{ events: { id: string }[]; pagination: { next: string | null } }>(
+      'GET',
+      `/v1/events?limit=100${cursor}`,
+    );
+    ids.push(...body.events.map(({ id }) => id));
+    cursor = body.pagination.next === null ? '' : `&cursor=${body.pagination.next}`;
+  } while (cursor !== '');
+  return ids;
+}
+
 /** The first attempt, or the one at `index`. */
 export function attemptOf(delivery: FullDelivery, index = 0): Attempt {
   const attempt = delivery.attempts[index];
