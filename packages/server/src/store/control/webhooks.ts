@@ -10,15 +10,8 @@ export async function findWebhook(
   id: string,
   teamId: string | null,
 ): Promise<WebhookRow | null> {
-  let query = store.queries
-    .selectFrom('endpoints')
-    .selectAll()
-    .where('id', '=', id)
-    .where('kind', '=', 'webhook')
-    .where('removed_at', 'is', null);
-  if (teamId !== null) query = query.where('team_id', '=', teamId);
-  const rows = await store.read(query.compile());
-  return rows[0] ?? null;
+  const webhook = await findWebhookEver(store, id, teamId);
+  return webhook?.removed_at === null ? webhook : null;
 }
 
 /** The same, removed ones included: their deliveries can still be read. */
