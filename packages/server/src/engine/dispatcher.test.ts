@@ -557,27 +557,27 @@ describe('the store', () => {
     bed.put(bed.endpoint('lane'), 3);
     bed.dispatcher.noteBehind('lane');
     await settle();
-    assert.deepEqual(bed.store.claims[0]?.lanes, [{ tag: 'lane', count: 192 }]);
+    assert.deepEqual(bed.store.claims[0]?.lanes, [{ tag: 'lane', count: 1_024 }]);
     assert.equal(bed.to('lane').length, 2);
   });
 
   test('a lane takes no more into memory than its high-water mark, and more only when little is left', async () => {
     const bed = new Bed({ laneConcurrency: 4 });
     bed.dispatcher.start();
-    bed.put(bed.endpoint('lane'), 2_000);
+    bed.put(bed.endpoint('lane'), 4_000);
     bed.dispatcher.noteBehind('lane');
     const seen: number[] = [];
     await settle();
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < 800; i++) {
       seen.push(bed.dispatcher.figures.waiting);
       await bed.work(200);
     }
     // Eight more come by way of the look at all due lanes.
-    assert.ok(Math.max(...seen) <= 200, `${Math.max(...seen)}`);
+    assert.ok(Math.max(...seen) <= 1_032, `${Math.max(...seen)}`);
     for (const { lanes } of bed.store.claims)
-      for (const { count } of lanes) assert.ok(count > 192 - 64, `${count}`);
-    assert.ok(bed.sender.sent.length > 1_000);
-    assert.ok(bed.store.left().held.length <= 200);
+      for (const { count } of lanes) assert.ok(count > 1_024 - 256, `${count}`);
+    assert.ok(bed.sender.sent.length > 3_000);
+    assert.ok(bed.store.left().held.length <= 1_032);
   });
 
   test('a lane that hangs is asked for nothing once its memory is full', async () => {

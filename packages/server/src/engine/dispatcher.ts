@@ -43,8 +43,8 @@ export interface DispatcherParts {
 }
 
 /** A lane asks the store for more when fewer than this wait in memory, up to that many. */
-const lowWater = 64;
-const highWater = 192;
+const lowWater = 256;
+const highWater = 1_024;
 /** How many other due lanes a claim looks at, and how many deliveries it takes of each. */
 const otherLanes = { lanes: 64, each: 8 };
 /** Due work is looked for this often at least, whatever the timers say. */

@@ -268,13 +268,13 @@ export function describeClaiming(open: OpenStore): void {
   describe('held at birth', () => {
     const shared = sharedStore(open);
     test(
-      'a lane is given at most 1,024; the rest is claimed as it gets room',
+      'a lane is given at most 4,096; the rest is claimed as it gets room',
       onStore(open, async (store) => {
         const team = await addTeam(store);
         const { tag } = await addWebhook(store, team);
         const first = await publishHeld(store, newEvent(team));
-        assert.equal(await countLeased(store, team, 1_100), 1_023);
-        assert.equal((await store.figures()).held, 1_024);
+        assert.equal(await countLeased(store, team, 4_200), 4_095);
+        assert.equal((await store.figures()).held, 4_096);
         const full = await store.claim({
           now: startAt,
           lanes: [{ tag, count: 10 }],
@@ -348,9 +348,9 @@ export function describeClaiming(open: OpenStore): void {
       onStore(open, async (store) => {
         const crowded = await addTeam(store);
         for (let i = 0; i < 60; i++) await addWebhook(store, crowded);
-        const leased = await countLeased(store, crowded, 256);
+        const leased = await countLeased(store, crowded, 1_600);
         // More lanes would hold more, but never all that a process holds.
-        assert.ok(leased > 5_000 && leased < 10_000, `${leased}`);
+        assert.ok(leased > 32_768 && leased < 65_536, `${leased}`);
         const team = await addTeam(store);
         const { tag } = await addWebhook(store, team);
         assert.equal(await countLeased(store, team, 3), 3);

@@ -63,37 +63,46 @@ export function findEvents(store: Store, id: string, teamId: string | null): Pro
   return store.read(query.compile());
 }
 
+/** What a delivery says of its endpoint and its event; `d` is the row of the delivery itself. */
+const surroundings = [
+  'd.id as key',
+  'd.tag as tag',
+  'd.type as type',
+  'd.created_at as createdAt',
+  'v.id as eventId',
+  'v.team_id as eventTeamId',
+  'e.id as webhookId',
+  'e.team_id as webhookTeamId',
+  'e.url as webhookUrl',
+  'e.removed_at as removedAt',
+  'e.enabled as enabled',
+  'e.shift_ms as shiftMs',
+] as const;
+
+const unfinishedState = sql<
+  DeliveryRow['state']
+>`case when e.removed_at is null then 'pending' else 'canceled' end`;
+
+/** Deliveries that are held from birth: nothing of them is written yet but their event. */
+function bornDeliveries(store: Store) {
+  return store.queries
+    .selectFrom('born as d')
+    .innerJoin('endpoints as e', 'e.tag', 'd.tag')
+    .innerJoin('events as v', 'v.seq', 'd.event_seq')
+    .select(surroundings)
+    .select([sql<number>`0`.as('attempts'), unfinishedState.as('state'), 'e.removed_at as finishedAt'])
+    .select([sql<number | null>`null`.as('lastStatus'), sql<string | null>`null`.as('lastCause')])
+    .select(sql<number | null>`null`.as('availableAt'));
+}
+
 function pendingDeliveries(store: Store) {
   return store.queries
     .selectFrom('pending as d')
     .innerJoin('endpoints as e', 'e.tag', 'd.tag')
     .innerJoin('events as v', 'v.seq', 'd.event_seq')
-    .select([
-      'd.id as key',
-      'd.tag as tag',
-      'd.type as type',
-      'd.attempts as attempts',
-      'd.created_at as createdAt',
-    ])
+    .select(surroundings)
+    .select(['d.attempts as attempts', unfinishedState.as('state'), 'e.removed_at as finishedAt'])
     .select(['d.last_status as lastStatus', 'd.last_cause as lastCause', 'd.available_at as availableAt'])
-    .select(
-      sql<DeliveryRow['state']>`case when e.removed_at is null then 'pending' else 'canceled' end`.as(
-        'state',
-      ),
-    )
-    .select('e.removed_at as finishedAt')
-    .select([
-      'v.id as eventId',
-      'v.team_id as eventTeamId',
-      'e.id as webhookId',
-      'e.team_id as webhookTeamId',
-    ])
-    .select([
-      'e.url as webhookUrl',
-      'e.removed_at as removedAt',
-      'e.enabled as enabled',
-      'e.shift_ms as shiftMs',
-    ])
     .where('d.extra', '=', 0);
 }
 
@@ -102,31 +111,10 @@ function finishedDeliveries(store: Store) {
     .selectFrom('deliveries as d')
     .innerJoin('endpoints as e', 'e.tag', 'd.tag')
     .innerJoin('events as v', 'v.seq', 'd.event_seq')
-    .select([
-      'd.id as key',
-      'd.tag as tag',
-      'd.type as type',
-      'd.attempts as attempts',
-      'd.created_at as createdAt',
-    ])
-    .select([
-      'd.last_status as lastStatus',
-      'd.last_cause as lastCause',
-      sql<number | null>`null`.as('availableAt'),
-    ])
-    .select(['d.state as state', 'd.finished_at as finishedAt'])
-    .select([
-      'v.id as eventId',
-      'v.team_id as eventTeamId',
-      'e.id as webhookId',
-      'e.team_id as webhookTeamId',
-    ])
-    .select([
-      'e.url as webhookUrl',
-      'e.removed_at as removedAt',
-      'e.enabled as enabled',
-      'e.shift_ms as shiftMs',
-    ]);
+    .select(surroundings)
+    .select(['d.attempts as attempts', 'd.state as state', 'd.finished_at as finishedAt'])
+    .select(['d.last_status as lastStatus', 'd.last_cause as lastCause'])
+    .select(sql<number | null>`null`.as('availableAt'));
 }
 
 export interface DeliveryFilter {
@@ -139,18 +127,25 @@ export interface DeliveryFilter {
   limit: number;
 }
 
-/** An endpoint's deliveries, newest first: what is pending and what is finished, merged by key. */
+/**
+ * An endpoint's deliveries, newest first: what is held from birth, pending and finished, merged by key. Read in the
+ * order in which a delivery moves, so that none is missed between two reads; the newest truth is read last.
+ */
 export async function listDeliveries(store: Store, filter: DeliveryFilter): Promise<DeliveryRow[]> {
   const { tag, state, type, fromKey, belowKey, limit } = filter;
-  const lists: Promise<DeliveryRow[]>[] = [];
+  const found: DeliveryRow[] = [];
   if (state === null || state === 'pending' || state === 'canceled') {
-    let query = pendingDeliveries(store).where('d.tag', '=', tag).orderBy('d.id', 'desc').limit(limit);
-    if (state === 'pending') query = query.where('e.removed_at', 'is', null);
-    if (state === 'canceled') query = query.where('e.removed_at', 'is not', null);
-    if (type !== null) query = query.where('d.type', '=', type);
-    if (fromKey !== null) query = query.where('d.id', '>=', fromKey);
-    if (belowKey !== null) query = query.where('d.id', '<', belowKey);
-    lists.push(store.read(query.compile()) as Promise<DeliveryRow[]>);
+    for (const source of [bornDeliveries(store), pendingDeliveries(store)] as ReturnType<
+      typeof pendingDeliveries
+    >[]) {
+      let query = source.where('d.tag', '=', tag).orderBy('d.id', 'desc').limit(limit);
+      if (state === 'pending') query = query.where('e.removed_at', 'is', null);
+      if (state === 'canceled') query = query.where('e.removed_at', 'is not', null);
+      if (type !== null) query = query.where('d.type', '=', type);
+      if (fromKey !== null) query = query.where('d.id', '>=', fromKey);
+      if (belowKey !== null) query = query.where('d.id', '<', belowKey);
+      found.push(...((await store.read(query.compile())) as DeliveryRow[]));
+    }
   }
   if (state !== 'pending') {
     let query = finishedDeliveries(store).where('d.tag', '=', tag).orderBy('d.id', 'desc').limit(limit);
@@ -160,10 +155,9 @@ export async function listDeliveries(store: Store, filter: DeliveryFilter): Prom
     if (type !== null) query = query.where('d.type', '=', type);
     if (fromKey !== null) query = query.where('d.id', '>=', fromKey);
     if (belowKey !== null) query = query.where('d.id', '<', belowKey);
-    lists.push(store.read(query.compile()) as Promise<DeliveryRow[]>);
+    found.push(...((await store.read(query.compile())) as DeliveryRow[]));
   }
-  // A delivery that finished between the two reads stands in both: the finished one is the newer truth.
-  const byKey = new Map((await Promise.all(lists)).flat().map((row) => [row.key, row]));
+  const byKey = new Map(found.map((row) => [row.key, row]));
   return [...byKey.values()].toSorted((a, b) => (a.key < b.key ? 1 : -1)).slice(0, limit);
 }
 
@@ -174,29 +168,27 @@ export async function findDelivery(
   teamId: string | null,
 ): Promise<DeliveryRow | null> {
   const tag = key.slice(uidLength);
-  let finished = finishedDeliveries(store).where('d.tag', '=', tag).where('d.id', '=', key);
-  let pending = pendingDeliveries(store).where('d.tag', '=', tag).where('d.id', '=', key);
-  if (teamId !== null) {
-    finished = finished.where('e.team_id', '=', teamId);
-    pending = pending.where('e.team_id', '=', teamId);
+  const sources = [bornDeliveries(store), pendingDeliveries(store), finishedDeliveries(store)];
+  let found: DeliveryRow | null = null;
+  for (const source of sources as ReturnType<typeof pendingDeliveries>[]) {
+    let query = source.where('d.tag', '=', tag).where('d.id', '=', key);
+    if (teamId !== null) query = query.where('e.team_id', '=', teamId);
+    const [row] = (await store.read(query.compile())) as DeliveryRow[];
+    found = row ?? found;
   }
-  // Pending first: what finishes between the two reads is then found by the second.
-  const waiting = (await store.read(pending.compile())) as DeliveryRow[];
-  const done = (await store.read(finished.compile())) as DeliveryRow[];
-  return done[0] ?? waiting[0] ?? null;
+  return found;
 }
 
 /** An event's deliveries, through the endpoints of its team. */
 export async function listDeliveriesOfEvent(store: Store, event: EventRow): Promise<DeliveryRow[]> {
   const uid = event.uid ?? event.id;
   const key = sql<string>`${uid} || e.tag`;
-  const pending = pendingDeliveries(store).where('e.team_id', '=', event.team_id).whereRef('d.id', '=', key);
-  const finished = finishedDeliveries(store)
-    .where('e.team_id', '=', event.team_id)
-    .whereRef('d.id', '=', key);
-  const waiting = (await store.read(pending.compile())) as DeliveryRow[];
-  const done = (await store.read(finished.compile())) as DeliveryRow[];
-  const byKey = new Map([...waiting, ...done].map((row) => [row.key, row]));
+  const sources = [bornDeliveries(store), pendingDeliveries(store), finishedDeliveries(store)];
+  const byKey = new Map<string, DeliveryRow>();
+  for (const source of sources as ReturnType<typeof pendingDeliveries>[]) {
+    const query = source.where('e.team_id', '=', event.team_id).whereRef('d.id', '=', key);
+    for (const row of (await store.read(query.compile())) as DeliveryRow[]) byKey.set(row.key, row);
+  }
   return [...byKey.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }
 

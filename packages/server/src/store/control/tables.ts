@@ -151,6 +151,14 @@ export interface Tables {
     last_cause: string | null;
     created_at: number;
   };
+  /** Deliveries that a node holds from birth and that have no row in `pending`; see sqlite/births.ts. */
+  born: {
+    id: string;
+    tag: string;
+    event_seq: number;
+    type: string;
+    created_at: number;
+  };
   attempts: {
     seq: number;
     delivery_id: string;

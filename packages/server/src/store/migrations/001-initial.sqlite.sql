@@ -169,7 +169,8 @@ CREATE INDEX audit_by_team ON audit (team_id, id);
 
 -- History -------------------------------------------------------------------------------------------------
 
--- `uid` is null where the event's id is one that Posthorn made, which then serves as the uid.
+-- `uid` is null where the event's id is one that Posthorn made, which then serves as the uid. `born` is a JSON array
+-- of the tags whose deliveries were held from birth.
 CREATE TABLE events (
   seq INTEGER PRIMARY KEY,
   team_id TEXT NOT NULL,
@@ -183,6 +184,7 @@ CREATE TABLE events (
   accepted_at INTEGER NOT NULL,
   test INTEGER NOT NULL,
   deliveries INTEGER NOT NULL,
+  born TEXT,
   body BLOB NOT NULL
 );
 CREATE UNIQUE INDEX events_by_id ON events (id, team_id);
@@ -245,9 +247,22 @@ CREATE TABLE pending (
   created_at INTEGER NOT NULL,
   PRIMARY KEY (tag, id)
 ) WITHOUT ROWID;
--- What is held is not in the index: most deliveries are held from birth to end, and never cost it anything.
+-- What is held is not in the index.
 CREATE INDEX pending_by_lane ON pending (tag, available_at) WHERE available_at < 9000000000000000;
 CREATE INDEX pending_by_order ON pending (tag, order_key, event_seq) WHERE order_key IS NOT NULL;
+
+-- Which events may have deliveries that are held from birth and have no row yet (see sqlite/births.ts): one row for
+-- each commit that made some, gone when the last of them is finished or has a row.
+CREATE TABLE births (
+  first_seq INTEGER PRIMARY KEY,
+  last_seq INTEGER NOT NULL
+);
+CREATE VIEW born AS
+  SELECT j.value AS tag, coalesce(e.uid, e.id) || j.value AS id, e.seq AS event_seq, e.type AS type,
+         e.accepted_at AS created_at
+    FROM births b CROSS JOIN events e ON e.seq BETWEEN b.first_seq AND b.last_seq CROSS JOIN json_each(e.born) j
+   WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.tag = j.value AND p.id = coalesce(e.uid, e.id) || j.value)
+     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.tag = j.value AND d.id = coalesce(e.uid, e.id) || j.value);
 
 -- A lane's marker: when somebody should look at it next, in real time. No row: nothing waits unclaimed.
 CREATE TABLE lanes (

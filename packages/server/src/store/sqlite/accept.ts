@@ -4,7 +4,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Content, sameContent } from '../../core/content.ts';
 import type { Accepted, AcceptOutcome, Birth, NewEvent } from '../store.ts';
-import { heldAt, type Lanes, type Match, orderedOffset } from './lanes.ts';
+import { orderedOffset } from './available-at.ts';
+import type { Origin } from './births.ts';
+import type { Lanes, Match } from './lanes.ts';
 
 const noBirths: Birth[] = [];
 
@@ -25,8 +27,8 @@ export class Acceptor {
       'SELECT created_at, created_at_given, deliveries, project_id, body FROM events WHERE id = ? AND team_id = ?',
     );
     this.#insertEvent = db.prepare(
-      `INSERT INTO events (team_id, id, uid, type, project_id, region, created_at, created_at_given, accepted_at, test, deliveries, body)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO events (team_id, id, uid, type, project_id, region, created_at, created_at_given, accepted_at, test, deliveries, born, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#insertPending = db.prepare(
       'INSERT INTO pending (id, tag, event_seq, type, available_at, order_key, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
@@ -105,6 +107,7 @@ export class Acceptor {
   /** Stores one event, known to be new, and makes its deliveries. */
   store(event: NewEvent): Accepted {
     const matches = this.#findMatches(event);
+    const births = matches.length === 0 ? noBirths : matches.map((match) => this.#bear(match, event));
     const stored = this.#insertEvent.run(
       event.teamId,
       event.id,
@@ -117,36 +120,38 @@ export class Acceptor {
       event.acceptedAt,
       event.only === null ? 0 : 1,
       matches.length,
+      bornTags(births),
       event.body,
     );
-    if (matches.length === 0) return { kind: 'stored', births: noBirths };
-    const seq = stored.lastInsertRowid;
-    const births: Birth[] = [];
-    for (const match of matches) {
-      const leased = this.#lanes.mayHold(match);
-      const ordered = match.ordering !== 'none';
-      const orderKey = ordered ? (match.ordering === 'all' ? '' : (event.projectId ?? '')) : null;
-      let availableAt = heldAt;
-      if (leased) this.#lanes.hold(match.tag, event.body.length);
-      else {
-        const laneNow = event.acceptedAt - (this.#lanes.state(match.tag)?.shiftMs ?? 0);
-        availableAt = ordered ? orderedOffset + laneNow : laneNow;
-        this.#lanes.setBehind(match.tag, true);
-        this.#lanes.markBorn(match.tag, event.acceptedAt);
-      }
-      this.#insertPending.run(
-        event.uid + match.tag,
-        match.tag,
-        seq,
-        event.type,
-        availableAt,
-        orderKey,
-        event.acceptedAt,
-      );
-      this.#lanes.countPending(1);
-      births.push({ tag: match.tag, version: match.version, leased });
-    }
+    if (births.length > 0) this.#makeDeliveries(event, Number(stored.lastInsertRowid), matches, births);
     return { kind: 'stored', births };
+  }
+
+  #bear({ tag, version, ordering }: Match, event: NewEvent): Birth {
+    const leased = this.#lanes.mayHold(tag, ordering);
+    if (leased) this.#lanes.hold(tag, event.body.length);
+    return { tag, version, leased };
+  }
+
+  #makeDeliveries(event: NewEvent, seq: number, matches: Match[], births: Birth[]): void {
+    const { type, uid, acceptedAt } = event;
+    let origin: Origin | null = null;
+    for (let index = 0; index < births.length; index++) {
+      const { tag, leased } = births[index] as Birth;
+      this.#lanes.countPending(1);
+      if (leased) {
+        origin ??= this.#lanes.births.origin(seq, type, acceptedAt);
+        this.#lanes.births.add(uid + tag, origin);
+        continue;
+      }
+      const { ordering } = matches[index] as Match;
+      const orderKey = ordering === 'none' ? null : ordering === 'all' ? '' : (event.projectId ?? '');
+      const laneNow = acceptedAt - (this.#lanes.state(tag)?.shiftMs ?? 0);
+      const availableAt = orderKey === null ? laneNow : orderedOffset + laneNow;
+      this.#lanes.setBehind(tag, true);
+      this.#lanes.markBorn(tag, acceptedAt);
+      this.#insertPending.run(uid + tag, tag, seq, type, availableAt, orderKey, acceptedAt);
+    }
   }
 
   #findMatches(event: NewEvent): Match[] {
@@ -159,4 +164,13 @@ export class Acceptor {
     this.#matches.set(key, found);
     return found;
   }
+}
+
+/** The tags of leased births as a JSON array; null if there are none. Tags are letters and digits. */
+function bornTags(births: Birth[]): string | null {
+  let tags = '';
+  for (const { tag, leased } of births) {
+    if (leased) tags += tags === '' ? tag : `","${tag}`;
+  }
+  return tags === '' ? null : `["${tags}"]`;
 }

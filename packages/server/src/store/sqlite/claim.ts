@@ -4,7 +4,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { uidLength } from '../../id.ts';
 import type { Claimed, ClaimRequest, ClaimResult, Lease, RedeliverOutcome } from '../store.ts';
-import { heldAt, type Lanes, orderedOffset, unheld } from './lanes.ts';
+import { heldAt, orderedOffset, unheld } from './available-at.ts';
+import type { Lanes } from './lanes.ts';
 
 /** While a lane is being worked off, its marker stands this far ahead, as a safety net only. */
 const workingMs = 5_000;
@@ -171,8 +172,10 @@ export class Claimer {
   /** Gives a held delivery back, due at `at` (real time). */
   release({ key, tag, bytes }: Lease, at: number): void {
     const state = this.#lanes.state(tag);
-    const { changes } = this.#free.run(this.#lanes.laneTime(tag, at, at), tag, key);
-    if (changes === 0) return;
+    const availableAt = this.#lanes.laneTime(tag, at, at);
+    const origin = this.#lanes.births.take(key);
+    if (origin !== undefined) this.#lanes.births.writeRow(key, tag, origin, availableAt);
+    else if (this.#free.run(availableAt, tag, key).changes === 0) return;
     this.#lanes.letGo(tag, bytes);
     if (state !== null && state.removedAt !== null) this.#lanes.noteRemoved(tag);
     this.#lanes.setBehind(tag, true);
@@ -182,6 +185,7 @@ export class Claimer {
   /** One attempt now: brings a pending delivery forward, or makes one beside a finished delivery. */
   redeliver(key: string, now: number): RedeliverOutcome {
     const tag = key.slice(uidLength);
+    this.#lanes.births.materialise(key, tag);
     const waiting = this.#find.get(tag, key);
     const finished = this.#finished.get(tag, key) as
       | { event_seq: number; type: string; state: string; attempts: number; created_at: number }
@@ -204,7 +208,7 @@ export class Claimer {
   /** The key of the oldest pending delivery: keys begin with their time. */
   oldestKey(): string | null {
     let tag = '';
-    let oldest: string | null = null;
+    let oldest = this.#lanes.births.oldestKey();
     for (;;) {
       const row = this.#nextTag.get(tag) as { tag: string } | undefined;
       if (row === undefined) return oldest;
@@ -216,6 +220,7 @@ export class Claimer {
 
   /** Marks every lane that has unclaimed rows. At a start (`takeOver`) also frees what the dead process held. */
   sweep(now: number, takeOver: boolean): void {
+    if (takeOver) this.#lanes.births.recover();
     let tag = '';
     for (;;) {
       const row = this.#nextTag.get(tag) as { tag: string } | undefined;

@@ -1,8 +1,10 @@
 // Finish: an attempt and the state it caused, in one commit, and only while the delivery is still held. A finished
-// delivery leaves `pending` for `deliveries`; see core/delivery.ts for the states.
+// delivery leaves `births` or `pending` for `deliveries`; see core/delivery.ts for the states.
 import type { DatabaseSync } from 'node:sqlite';
 import type { AttemptRecord, FinishOutcome } from '../store.ts';
-import { heldAt, type Lanes, orderedOffset, unheld } from './lanes.ts';
+import { heldAt, orderedOffset, unheld } from './available-at.ts';
+import type { Origin } from './births.ts';
+import type { Lanes } from './lanes.ts';
 
 interface Held {
   event_seq: number;
@@ -11,6 +13,8 @@ interface Held {
   order_key: string | null;
   created_at: number;
 }
+
+const originOf = ({ event_seq, type, created_at }: Held) => ({ seq: event_seq, type, createdAt: created_at });
 
 const lost: FinishOutcome = { kind: 'lost' };
 const nothingDue: FinishOutcome = { kind: 'written', dueAt: null };
@@ -74,12 +78,16 @@ export class Finisher {
     if (record.extra) return this.#finishExtra(record, finishedAt);
     const { next } = record;
     if (next.kind === 'retry') return this.#finishRetry(record, next.at, finishedAt);
+    const origin = this.#lanes.births.take(record.key);
+    if (origin !== undefined) {
+      this.#lanes.letGo(record.tag, record.bytes);
+      this.#writeEnd(record, origin, next.kind, finishedAt);
+      return nothingDue;
+    }
     const row = this.#takeHeld.get(record.tag, record.key) as Held | undefined;
     if (row === undefined) return lost;
     this.#lanes.letGo(record.tag, record.bytes);
-    this.#lanes.countPending(-1);
-    this.#writeDelivery(record, row, next.kind, finishedAt);
-    this.#writeAttempt(record);
+    this.#writeEnd(record, originOf(row), next.kind, finishedAt);
     let dueAt: number | null = null;
     if (next.kind === 'failed' && row.asked > 0 && this.#lanes.isThere(record.tag)) {
       // Somebody asked for an attempt while the last one was on its way: it still gets one.
@@ -104,16 +112,17 @@ export class Finisher {
   }
 
   #finishRetry(record: AttemptRecord, at: number, finishedAt: number): FinishOutcome {
+    const origin = this.#lanes.births.take(record.key);
+    if (origin !== undefined) return this.#finishFirstRetry(record, origin, at, finishedAt);
     const row = this.#findHeld.get(record.tag, record.key) as Held | undefined;
     if (row === undefined) return lost;
     this.#lanes.letGo(record.tag, record.bytes);
-    this.#writeAttempt(record);
     if (!this.#lanes.isThere(record.tag)) {
       this.#takeHeld.get(record.tag, record.key);
-      this.#lanes.countPending(-1);
-      this.#writeDelivery(record, row, 'canceled', finishedAt);
+      this.#writeEnd(record, originOf(row), 'canceled', finishedAt);
       return nothingDue;
     }
+    this.#writeAttempt(record);
     const dueAt = row.asked > 0 ? finishedAt : at;
     this.#postpone.run(
       record.number,
@@ -125,6 +134,21 @@ export class Finisher {
     );
     this.#lanes.mark(record.tag, dueAt);
     return { kind: 'written', dueAt };
+  }
+
+  /** The first attempt of a delivery that has no row yet, and needs one now. */
+  #finishFirstRetry(record: AttemptRecord, origin: Origin, at: number, finishedAt: number): FinishOutcome {
+    const { tag, key, number, status, cause } = record;
+    this.#lanes.letGo(tag, record.bytes);
+    if (!this.#lanes.isThere(tag)) {
+      this.#writeEnd(record, origin, 'canceled', finishedAt);
+      return nothingDue;
+    }
+    this.#writeAttempt(record);
+    const availableAt = this.#lanes.laneTime(tag, at, finishedAt);
+    this.#lanes.births.writeRow(key, tag, origin, availableAt, { attempts: number, status, cause });
+    this.#lanes.mark(tag, at);
+    return { kind: 'written', dueAt: at };
   }
 
   /** An attempt outside the schedule: success makes the delivery `delivered`, else its state stays. */
@@ -154,19 +178,27 @@ export class Finisher {
     return nothingDue;
   }
 
-  #writeDelivery(record: AttemptRecord, row: Held, state: string, finishedAt: number): void {
+  /** A delivery leaves what is pending, with its last attempt. */
+  #writeEnd(
+    record: AttemptRecord,
+    origin: Pick<Origin, 'seq' | 'type' | 'createdAt'>,
+    state: string,
+    finishedAt: number,
+  ): void {
+    this.#lanes.countPending(-1);
     this.#insertDelivery.run(
       record.key,
       record.tag,
-      row.event_seq,
-      row.type,
+      origin.seq,
+      origin.type,
       state,
       record.number,
       record.status,
       record.cause,
-      row.created_at,
+      origin.createdAt,
       finishedAt,
     );
+    this.#writeAttempt(record);
   }
 
   #writeAttempt(record: AttemptRecord): void {

@@ -1,16 +1,11 @@
 // What the writer thread knows of lanes between commits: which endpoints exist, how many deliveries of each this
 // process holds, which have due work left in the file. One thread writes, so none of it can be out of date.
 import type { DatabaseSync } from 'node:sqlite';
+import { Births } from './births.ts';
 
-/** `available_at` of a delivery that this process holds: beyond every real time. After a crash, none is held. */
-export const heldAt = 9_000_000_000_000_000;
-/** The condition of the index `pending_by_lane`, word for word: only queries that repeat it can use the index. */
-export const unheld = 'available_at < 9000000000000000';
-/** Added to `available_at` of rows in an ordered lane, so that they are found by their order and not their time. */
-export const orderedOffset = 4_000_000_000_000_000;
 /** How many deliveries of one lane, and of all together, wait in memory at the most. */
-const heldPerLane = 1_024;
-const heldInAll = 10_000;
+const heldPerLane = 4_096;
+const heldInAll = 65_536;
 const heldBytes = 64 * 1024 * 1024;
 /**
  * And no lane holds more than one part in so many of the room that is left (Choudhury and Hahne 1998): however many
@@ -36,6 +31,14 @@ export interface Match {
   ordering: 'none' | 'project' | 'all';
 }
 
+/** A moment within a commit. */
+export interface Point {
+  lanes: number;
+  births: number;
+}
+
+export const startOfCommit: Point = { lanes: 0, births: 0 };
+
 type Undo = 'held' | 'letGo' | 'ahead' | 'behind' | 'more' | 'less';
 
 export class Lanes {
@@ -51,16 +54,19 @@ export class Lanes {
   readonly #states = new Map<string, EndpointState | null>();
   /** What to take back when a commit or a part of it is rolled back: a code, a tag and a number of bytes in turn. */
   readonly #undo: (string | number)[] = [];
+  /** What is held from birth and has no row. */
+  readonly births: Births;
   /** Removed endpoints that may still have pending rows, to be written as canceled. */
   readonly removed = new Set<string>();
   heldTotal = 0;
   #bytesTotal = 0;
-  /** Rows in `pending`, for the figures. */
+  /** Unfinished deliveries, for the figures. */
   pendingTotal = 0;
 
   /** @param delivers whether this process sends; else nothing is held at birth */
   constructor(db: DatabaseSync, delivers: boolean) {
     this.#delivers = delivers;
+    this.births = new Births(db);
     this.#selectState = db.prepare(
       'SELECT version, enabled, removed_at, ordering, shift_ms, disabled_at FROM endpoints WHERE tag = ?',
     );
@@ -131,13 +137,13 @@ export class Lanes {
   }
 
   /** Whether a delivery born now may be held at once: see DESIGN "leased at birth". */
-  mayHold(match: Match): boolean {
+  mayHold(tag: string, ordering: Match['ordering']): boolean {
     return (
-      match.ordering === 'none' &&
+      ordering === 'none' &&
       this.#delivers &&
-      !this.#behind.has(match.tag) &&
-      !this.#closed.has(match.tag) &&
-      this.hasRoom(match.tag)
+      !this.#behind.has(tag) &&
+      !this.#closed.has(tag) &&
+      this.hasRoom(tag)
     );
   }
 
@@ -176,7 +182,7 @@ export class Lanes {
     }
   }
 
-  /** Counts rows that appear in `pending` (+1) or leave it (-1). */
+  /** Counts deliveries that become pending (+1) or are so no more (-1). */
   countPending(by: 1 | -1): void {
     this.#undo.push(by === 1 ? 'more' : 'less', '', 0);
     this.pendingTotal += by;
@@ -191,18 +197,20 @@ export class Lanes {
   }
 
   /** A point to go back to when what follows is rolled back in the file. */
-  point(): number {
-    return this.#undo.length;
+  point(): Point {
+    return { lanes: this.#undo.length, births: this.births.point() };
   }
 
   /** After a commit: nothing before it can be taken back any more. */
   settle(): void {
     this.#undo.length = 0;
+    this.births.settle();
   }
 
   /** Takes back everything since `point`, as the file did. */
-  rewind(point: number): void {
-    while (this.#undo.length > point) {
+  rewind(point: Point): void {
+    this.births.rewind(point.births);
+    while (this.#undo.length > point.lanes) {
       const bytes = this.#undo.pop() as number;
       const tag = this.#undo.pop() as string;
       switch (this.#undo.pop() as Undo) {

@@ -16,7 +16,7 @@ import { Acceptor } from './accept.ts';
 import { Claimer } from './claim.ts';
 import type { SqliteOptions } from './client.ts';
 import { Finisher } from './finish.ts';
-import { Lanes } from './lanes.ts';
+import { Lanes, startOfCommit } from './lanes.ts';
 import { openWriter } from './open.ts';
 import * as wire from './wire.ts';
 
@@ -56,9 +56,9 @@ class Writer {
     this.#commit = this.#db.prepare('COMMIT');
     this.#selectEndpoint = this.#db.prepare(`SELECT ${endpointColumns} FROM endpoints WHERE tag = ?`);
     this.#waiting = this.#db.prepare('SELECT count(*) AS count FROM lanes');
+    this.#inTransaction(() => this.#claimer.sweep(now, true));
     const counted = this.#db.prepare('SELECT count(*) AS count FROM pending').get() as { count: number };
     this.#lanes.pendingTotal = counted.count;
-    this.#inTransaction(() => this.#claimer.sweep(now, true));
   }
 
   /** Turns of several clients share a transaction; when it breaks, each is tried in one of its own. */
@@ -88,6 +88,7 @@ class Writer {
     const rowsBefore = this.#commitRows;
     try {
       const result = work();
+      this.#lanes.births.beforeCommit();
       this.#commit.run();
       this.#lanes.settle();
       this.#commits += 1;
@@ -95,7 +96,7 @@ class Writer {
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       this.#commitRows = rowsBefore;
-      this.#lanes.rewind(0);
+      this.#lanes.rewind(startOfCommit);
       this.#lanes.forget();
       this.#acceptor.forget();
       throw error;
