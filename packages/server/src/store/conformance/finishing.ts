@@ -81,9 +81,8 @@ export function describeFinishing(open: OpenStore): void {
         assert.equal(rest.length, 0);
         assert.ok(attempt !== undefined);
         assert.deepEqual(
-          { ...attempt, seq: 0, response_body: Buffer.from(attempt.response_body ?? []).toString() },
+          { ...attempt, response_body: Buffer.from(attempt.response_body ?? []).toString() },
           {
-            seq: 0,
             delivery_id: held.key,
             number: 1,
             started_at: record.startedAt,

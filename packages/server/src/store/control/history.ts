@@ -6,7 +6,7 @@ import type { Row } from './tables.ts';
 
 export type EventRow = Row<'events'>;
 export type EventSummary = Omit<EventRow, 'body'>;
-export type AttemptRow = Row<'attempts'>;
+export type AttemptRow = Omit<Row<'attempts'>, 'seq'>;
 
 /** A delivery, finished or not. `availableAt` is only set while it is pending; see sqlite/lanes.ts for its ranges. */
 export interface DeliveryRow {
@@ -197,7 +197,18 @@ export function listAttempts(store: Store, key: string): Promise<AttemptRow[]> {
   return store.read(
     store.queries
       .selectFrom('attempts')
-      .selectAll()
+      .select([
+        'delivery_id',
+        'number',
+        'started_at',
+        'duration_ms',
+        'status',
+        'cause',
+        'detail',
+        'timings',
+        'url',
+      ])
+      .select(['request_headers', 'response_headers', 'response_body', 'truncated'])
       .where('delivery_id', '=', key)
       .orderBy('number')
       .compile(),

@@ -1,17 +1,8 @@
 // What the writer thread knows of lanes between commits: which endpoints exist, how many deliveries of each this
 // process holds, which have due work left in the file. One thread writes, so none of it can be out of date.
 import type { DatabaseSync } from 'node:sqlite';
+import { Room } from '../room.ts';
 import { Births } from './births.ts';
-
-/** How many deliveries of one lane, and of all together, wait in memory at the most. */
-const heldPerLane = 4_096;
-const heldInAll = 65_536;
-const heldBytes = 64 * 1024 * 1024;
-/**
- * And no lane holds more than one part in so many of the room that is left (Choudhury and Hahne 1998): however many
- * endpoints hang, there is room for the deliveries of the next one.
- */
-const partsOfRest = 8;
 
 /** An endpoint as matching and claiming see it. */
 export interface EndpointState {
@@ -47,7 +38,7 @@ export class Lanes {
   readonly #putMarker;
   readonly #dropMarker;
   readonly #forceMarker;
-  readonly #held = new Map<string, { count: number; bytes: number }>();
+  readonly #room = new Room();
   readonly #closed = new Set<string>();
   /** Lanes with due work in the file: deliveries born meanwhile queue behind it. */
   readonly #behind = new Set<string>();
@@ -58,8 +49,6 @@ export class Lanes {
   readonly births: Births;
   /** Removed endpoints that may still have pending rows, to be written as canceled. */
   readonly removed = new Set<string>();
-  heldTotal = 0;
-  #bytesTotal = 0;
   /** Unfinished deliveries, for the figures. */
   pendingTotal = 0;
 
@@ -149,37 +138,23 @@ export class Lanes {
 
   /** Whether one more delivery of a lane may be held. */
   hasRoom(tag: string): boolean {
-    const held = this.#held.get(tag);
-    const count = held === undefined ? 0 : held.count;
-    const bytes = held === undefined ? 0 : held.bytes;
-    return (
-      count < heldPerLane &&
-      count * partsOfRest < heldInAll - this.heldTotal &&
-      bytes * partsOfRest < heldBytes - this.#bytesTotal
-    );
+    return this.#room.has(tag);
+  }
+
+  /** Deliveries that this process holds. */
+  get heldTotal(): number {
+    return this.#room.total;
   }
 
   /** @param bytes the length of the event's body */
   hold(tag: string, bytes: number): void {
     this.#undo.push('held', tag, bytes);
-    this.#addHeld(tag, 1, bytes);
+    this.#room.add(tag, 1, bytes);
   }
 
   letGo(tag: string, bytes: number): void {
     this.#undo.push('letGo', tag, bytes);
-    this.#addHeld(tag, -1, -bytes);
-  }
-
-  #addHeld(tag: string, by: 1 | -1, bytes: number): void {
-    this.#bytesTotal += bytes;
-    this.heldTotal += by;
-    const held = this.#held.get(tag);
-    if (held === undefined) this.#held.set(tag, { count: by, bytes });
-    else if (held.count + by === 0) this.#held.delete(tag);
-    else {
-      held.count += by;
-      held.bytes += bytes;
-    }
+    this.#room.add(tag, -1, bytes);
   }
 
   /** Counts deliveries that become pending (+1) or are so no more (-1). */
@@ -215,10 +190,10 @@ export class Lanes {
       const tag = this.#undo.pop() as string;
       switch (this.#undo.pop() as Undo) {
         case 'held':
-          this.#addHeld(tag, -1, -bytes);
+          this.#room.add(tag, -1, bytes);
           break;
         case 'letGo':
-          this.#addHeld(tag, 1, bytes);
+          this.#room.add(tag, 1, bytes);
           break;
         case 'behind':
           this.#behind.delete(tag);

@@ -1,0 +1,330 @@
+// The Store on PostgreSQL: the whole of it for the thread that opened it, and the delivering half for the thread that
+// sends. Each has its own sessions; they share a node's name, and tell each other what they hold.
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import {
+  type CompiledQuery,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+} from 'kysely';
+import { systemClock as clock, type Timer } from '../../clock.ts';
+import { newAlphanumeric } from '../../id.ts';
+import type { Tables } from '../control/tables.ts';
+import { StoreError, StoreUnavailable } from '../errors.ts';
+import type {
+  AcceptGroup,
+  AcceptOutcome,
+  AttemptRecord,
+  Change,
+  ChangeOutcome,
+  ClaimRequest,
+  ClaimResult,
+  DeliveryStore,
+  EndpointRow,
+  FinishOutcome,
+  Lease,
+  RedeliverOutcome,
+  Step,
+  Store,
+  StoreFigures,
+} from '../store.ts';
+import { type AcceptItem, acceptBatch, idsOf, readGroup, readKnown } from './accept.ts';
+import { Batches } from './batches.ts';
+import { applyChange } from './change.ts';
+import { claim } from './claim.ts';
+import { type ConnectionOptions, Connections, stateOf } from './connection.ts';
+import { cancelRemoved, finishBatch, keyOfRecord, release } from './finish.ts';
+import { followHints, Hints, SenderHints } from './hints.ts';
+import { keepPartitions, migrate } from './migrate.ts';
+import { enterNode, leaseMs, leaveNode, renewLease, renewMs, rescue } from './nodes.ts';
+import { readEndpoints, readFigures, redeliver, sweep } from './upkeep.ts';
+
+/** How many publish calls and attempts one statement carries at the most. */
+const callsPerStatement = 500;
+const attemptsPerStatement = 512;
+/** Finished attempts wait this long for company: nobody waits for their commit. */
+const finishesWaitMs = 10;
+const enoughFinishes = 256;
+const divisionByZero = '22012';
+const partitionsEveryMs = 3_600_000;
+
+class PostgresDeliveries implements DeliveryStore {
+  protected readonly connections: Connections;
+  protected readonly hints: Hints;
+  /** The name under which this node holds deliveries; null for one that does not send. */
+  readonly node: string | null;
+  readonly #finishes: Batches<AttemptRecord, FinishOutcome>;
+  readonly #closedLanes = new Set<string>();
+  protected commits = 0;
+  protected commitRows = 0;
+
+  constructor(connections: Connections, hints: Hints, node: string | null) {
+    this.connections = connections;
+    this.hints = hints;
+    this.node = node;
+    this.#finishes = new Batches({
+      clock,
+      most: attemptsPerStatement,
+      waitMs: finishesWaitMs,
+      enough: enoughFinishes,
+      keysOf: keyOfRecord,
+      run: async (records) => {
+        const outcomes = await finishBatch(this.connections.run, records, this.#name, this.hints);
+        this.count(records.length);
+        return outcomes;
+      },
+    });
+  }
+
+  protected count(rows: number): void {
+    this.commits += 1;
+    this.commitRows += rows;
+  }
+
+  get #name(): string {
+    if (this.node === null) throw new StoreError('This node does not send.');
+    return this.node;
+  }
+
+  finish(record: AttemptRecord): Promise<FinishOutcome> {
+    return this.#finishes.add(record);
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    this.#finishes.flush();
+    // A node without a name of its own claims under one that nobody renews, which is never asked of a real one.
+    return claim(this.connections.run, request, this.node ?? 'nobody', this.hints);
+  }
+
+  async release(leases: Lease[], at: number): Promise<void> {
+    await release(this.connections.run, leases, at, this.#name, this.hints);
+  }
+
+  setLaneOpen(tag: string, open: boolean): void {
+    if (open) this.#closedLanes.delete(tag);
+    else this.#closedLanes.add(tag);
+    this.hints.setOpen(tag, open);
+  }
+
+  async holdLane(tag: string, at: number): Promise<void> {
+    await this.connections.run({
+      name: 'hold lane',
+      text: `INSERT INTO lanes AS l (tag, due_at) VALUES ($1, $2) ON CONFLICT (tag) DO UPDATE SET due_at = excluded.due_at`,
+      values: [tag, at],
+    });
+  }
+
+  endpoints(tags: string[]): Promise<EndpointRow[]> {
+    return readEndpoints(this.connections.run, tags);
+  }
+
+  cancelRemoved(limit: number): Promise<number> {
+    return cancelRemoved(this.connections.run, limit);
+  }
+
+  async sweep(now: number): Promise<void> {
+    await rescue(this.connections.run, now, false);
+    await sweep(this.connections.run, now, [...this.#closedLanes]);
+  }
+
+  async close(): Promise<void> {
+    await this.#finishes.drain();
+    await this.connections.close();
+  }
+
+  protected flushFinishes(): Promise<void> {
+    return this.#finishes.drain();
+  }
+}
+
+class PostgresStore extends PostgresDeliveries implements Store {
+  readonly queries = new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  });
+  readonly #options: PostgresOptions;
+  readonly #accepts: Batches<AcceptItem, AcceptOutcome | 'again'>;
+
+  constructor(connections: Connections, options: PostgresOptions, node: string | null) {
+    super(connections, new Hints(), node);
+    this.#options = options;
+    this.#accepts = new Batches({
+      clock,
+      most: callsPerStatement,
+      waitMs: 0,
+      enough: 1,
+      keysOf: idsOf,
+      run: (items) => this.#acceptAll(items),
+    });
+  }
+
+  async #acceptAll(items: AcceptItem[]): Promise<(AcceptOutcome | 'again')[]> {
+    try {
+      const outcomes = await acceptBatch(this.connections.run, items, this.node, this.hints);
+      this.count(items.length);
+      return outcomes;
+    } catch (error) {
+      const [item] = items;
+      if (items.length > 1 || item === undefined || stateOf(error) !== divisionByZero) throw error;
+      // Some ids of this call were there already, and the statement stored none of its events.
+      const own = item.distinct.flatMap((event, at) =>
+        event.uid !== event.id && item.outcomes[at] === null ? [{ item, event, at }] : [],
+      );
+      const conflict = (await readKnown(this.connections.run, own)).get(item);
+      return [conflict === undefined ? 'again' : { kind: 'conflict', index: item.first.indexOf(conflict) }];
+    }
+  }
+
+  async accept(group: AcceptGroup): Promise<AcceptOutcome> {
+    const item = readGroup(group);
+    if ('kind' in item) return item;
+    for (;;) {
+      const outcome = await this.#accepts.add(item);
+      if (outcome !== 'again') return outcome;
+    }
+  }
+
+  async redeliver(key: string, now: number, audit: Step): Promise<RedeliverOutcome> {
+    const outcome = await this.connections.transaction((run) => redeliver(run, key, now, audit));
+    this.count(0);
+    return outcome;
+  }
+
+  async change(change: Change): Promise<ChangeOutcome> {
+    const outcome = await applyChange(this.connections, change, this.node, this.hints);
+    this.count(0);
+    return outcome;
+  }
+
+  async read<Row>({ sql, parameters }: CompiledQuery<Row>): Promise<Row[]> {
+    const { rows } = await this.connections.run({ name: null, text: sql, values: [...parameters] });
+    return rows as Row[];
+  }
+
+  async figures(): Promise<StoreFigures> {
+    await this.flushFinishes();
+    const { commits, commitRows } = this;
+    return { ...(await readFigures(this.connections.run)), held: this.hints.total, commits, commitRows };
+  }
+
+  async ping(): Promise<void> {
+    await this.flushFinishes();
+    await this.connections.run({ name: null, text: 'SELECT 1', values: [] });
+  }
+
+  /** What another thread of this process needs for a delivering half of its own. */
+  connect(): PostgresAttachment {
+    const { port1, port2 } = new MessageChannel();
+    followHints(this.hints, port1);
+    return { kind: 'postgres', port: port2, options: this.#options, node: this.node };
+  }
+
+  override async close(): Promise<void> {
+    await this.#accepts.drain();
+    await super.close();
+  }
+}
+
+/** The half of a node that sends: renews its lease and takes over what dead nodes held. */
+class PostgresSender extends PostgresDeliveries {
+  readonly #port: MessagePort;
+  #timer: Timer | null = null;
+  #partitionsAt = 0;
+  #closed = false;
+  /** Monotonic ms until which the lease is certainly good. */
+  #leaseEndsAt: number;
+
+  constructor(connections: Connections, port: MessagePort, node: string | null) {
+    super(connections, new SenderHints(port), node);
+    this.#port = port;
+    this.#leaseEndsAt = node === null ? Number.POSITIVE_INFINITY : clock.monotonic() + leaseMs / 2;
+    if (node !== null) this.#tick();
+  }
+
+  get leaseEndsAt(): number {
+    return this.#leaseEndsAt;
+  }
+
+  #tick(): void {
+    if (this.#closed) return;
+    void this.#renew().finally(() => {
+      if (!this.#closed) this.#timer = clock.after(renewMs, () => this.#tick());
+    });
+  }
+
+  async #renew(): Promise<void> {
+    if (this.node === null) return;
+    const askedAt = clock.monotonic();
+    try {
+      if (await renewLease(this.connections.run, this.node)) this.#leaseEndsAt = askedAt + leaseMs - 1_000;
+      await rescue(this.connections.run, clock.now(), false);
+      if (askedAt - this.#partitionsAt > partitionsEveryMs) {
+        this.#partitionsAt = askedAt;
+        await keepPartitions(this.connections);
+      }
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+    }
+  }
+
+  override async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.flushFinishes();
+    if (this.node !== null) await leaveNode(this.connections.run, this.node).catch(() => {});
+    await super.close();
+    this.#port.close();
+  }
+}
+
+export interface PostgresOptions {
+  connection: ConnectionOptions;
+  /** Epoch ms, for what is due at once because its node has died. */
+  now: number;
+  /** Whether this node sends; else what it accepts waits for one that does. */
+  delivers: boolean;
+}
+
+export interface PostgresAttachment {
+  kind: 'postgres';
+  port: MessagePort;
+  options: PostgresOptions;
+  node: string | null;
+}
+
+/**
+ * Connects to the database, brings its schema up to date and enters this node.
+ * @throws StoreError with a sentence for the operator
+ */
+export async function openPostgresStore(options: PostgresOptions): Promise<PostgresStore> {
+  const connections = new Connections(options.connection);
+  try {
+    await migrate(connections);
+    const node = options.delivers ? newAlphanumeric(16) : null;
+    if (node !== null) await enterNode(connections.run, node);
+    await rescue(connections.run, options.now, true);
+    return new PostgresStore(connections, options, node);
+  } catch (error) {
+    await connections.close();
+    throw explain(error);
+  }
+}
+
+function explain(error: unknown): Error {
+  if (error instanceof StoreError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new StoreError(`The database of DATABASE_URL can't be used: ${message}`);
+}
+
+/** The delivering half of the store, in a thread that was given an attachment by `connect`. */
+export function attachPostgres({ port, options, node }: PostgresAttachment): PostgresSender {
+  return new PostgresSender(new Connections(options.connection), port, node);
+}
+
+export type { PostgresStore };

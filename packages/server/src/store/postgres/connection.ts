@@ -1,0 +1,212 @@
+// The way to PostgreSQL: a pool of sessions, each call with a deadline of its own on this side (a server that has gone
+// silent never ends a statement), prepared statements by name, and one session apart that listens.
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+import { type Clock, systemClock, type Timer } from '../../clock.ts';
+import { StoreError, StoreUnavailable } from '../errors.ts';
+
+// Counts, times and numbers are below 2^53.
+const int8 = 20;
+const types = new pg.TypeOverrides();
+types.setTypeParser(int8, Number);
+
+export interface Statement {
+  /** Prepared once in each session under this name; null for statements that are rare. */
+  name: string | null;
+  text: string;
+  values: unknown[];
+}
+
+/** Runs one statement; answers its rows and how many it affected. */
+export type Run = (statement: Statement) => Promise<{ rows: Record<string, unknown>[]; count: number }>;
+
+export interface ConnectionOptions {
+  url: string;
+  /** How many sessions at the most. */
+  size: number;
+  /** How long a statement may take, and how long a connection, ms. */
+  deadlineMs: number;
+  connectMs: number;
+  clock?: Clock;
+}
+
+/** Reads the TLS settings of a connection URL as libpq means them. */
+function readTls(url: URL): pg.ClientConfig['ssl'] {
+  const mode = url.searchParams.get('sslmode') ?? 'prefer';
+  const root = url.searchParams.get('sslrootcert');
+  const ca = root === null ? {} : { ca: readFileSync(root, 'utf8') };
+  switch (mode) {
+    case 'disable':
+    case 'allow':
+    case 'prefer':
+      return false;
+    case 'require':
+      return { rejectUnauthorized: root !== null, ...ca, checkServerIdentity: () => undefined };
+    case 'verify-ca':
+      return { rejectUnauthorized: true, ...ca, checkServerIdentity: () => undefined };
+    case 'verify-full':
+      return { rejectUnauthorized: true, ...ca };
+    default:
+      throw new StoreError(
+        `DATABASE_URL has sslmode=${mode}. Use disable, prefer, require, verify-ca or verify-full.`,
+      );
+  }
+}
+
+/** @throws StoreError when the URL can't be read */
+function readConfig(options: ConnectionOptions): pg.PoolConfig {
+  let url: URL;
+  try {
+    url = new URL(options.url);
+  } catch {
+    throw new StoreError('DATABASE_URL is no URL. Write it as postgres://user:password@host:5432/database.');
+  }
+  const ssl = readTls(url);
+  for (const name of ['sslmode', 'sslrootcert']) url.searchParams.delete(name);
+  return {
+    connectionString: url.href,
+    ssl,
+    types,
+    max: options.size,
+    connectionTimeoutMillis: options.connectMs,
+    query_timeout: options.deadlineMs,
+    statement_timeout: options.deadlineMs,
+    idle_in_transaction_session_timeout: 5_000,
+    keepAlive: true,
+    application_name: 'posthorn',
+    // A node that is paused in the middle of a statement must not hold its locks for long.
+    options: '-c lock_timeout=5000 -c plan_cache_mode=force_custom_plan',
+  };
+}
+
+/** SQLSTATE classes that say that the database is away or gives up, not that the statement was wrong. */
+const awayClasses = new Set(['08', '53', '55', '57', '58']);
+
+interface DatabaseError extends Error {
+  code?: string;
+}
+
+/** The SQLSTATE of an error that the server itself reported, or null. */
+export function stateOf(error: unknown): string | null {
+  const code = error instanceof Error ? (error as DatabaseError).code : undefined;
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : null;
+}
+
+/** What an error means to those above: the store is away, or the error itself. */
+export function translate(error: unknown): Error {
+  if (error instanceof StoreUnavailable) return error;
+  if (!(error instanceof Error)) return new StoreUnavailable(String(error));
+  const state = stateOf(error);
+  if (state === null || awayClasses.has(state.slice(0, 2)) || state === '40001' || state === '40P01') {
+    return new StoreUnavailable(`The database does not answer: ${error.message}.`);
+  }
+  return error;
+}
+
+export class Connections {
+  readonly #pool: pg.Pool;
+  readonly #config: pg.PoolConfig;
+  readonly #clock: Clock;
+  #listener: pg.Client | null = null;
+  #listenAgain: Timer | null = null;
+  #closed = false;
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** Statements that went over the wire, for tests: BEGIN and COMMIT count. */
+  statements = 0;
+
+  constructor(options: ConnectionOptions) {
+    this.#config = readConfig(options);
+    this.#clock = options.clock ?? systemClock;
+    this.#pool = new pg.Pool(this.#config);
+    // An idle session that breaks is replaced when it is needed.
+    this.#pool.on('error', () => {});
+  }
+
+  /** Runs one auto-committed statement. @throws StoreUnavailable when the database is away, else its own error */
+  run: Run = (statement) => this.#begin(() => this.#query(this.#pool, statement));
+
+  /** What has begun before the close is done to its end. */
+  async #begin<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#closed) throw new StoreUnavailable('The store was closed.');
+    const doing = work();
+    this.#underWay.add(doing);
+    try {
+      return await doing;
+    } finally {
+      this.#underWay.delete(doing);
+    }
+  }
+
+  async #query(on: pg.Pool | pg.PoolClient, { name, text, values }: Statement) {
+    this.statements += 1;
+    try {
+      const { rows, rowCount } = await on.query({ text, values, ...(name !== null && { name }) });
+      return { rows: rows as Record<string, unknown>[], count: rowCount ?? 0 };
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  /** Runs `work` in one transaction; what it throws rolls it back. */
+  transaction<Result>(work: (run: Run) => Promise<Result>): Promise<Result> {
+    return this.#begin(() => this.#transact(work));
+  }
+
+  async #transact<Result>(work: (run: Run) => Promise<Result>): Promise<Result> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw translate(error);
+    });
+    const run: Run = (statement) => this.#query(client, statement);
+    const plain = (text: string) => run({ name: null, text, values: [] });
+    try {
+      await plain('BEGIN');
+      const result = await work(run);
+      await plain('COMMIT');
+      client.release();
+      return result;
+    } catch (error) {
+      // A session whose state is not known is thrown away.
+      const known =
+        !(error instanceof StoreUnavailable) &&
+        (await plain('ROLLBACK').then(
+          () => true,
+          () => false,
+        ));
+      client.release(!known);
+      throw error;
+    }
+  }
+
+  /** Calls `hear` for each notification on `channel`, on a session of its own, found again whenever it is lost. */
+  listen(channel: string, hear: (payload: string) => void): void {
+    if (this.#closed) return;
+    const client = new pg.Client({ ...this.#config, query_timeout: undefined, statement_timeout: undefined });
+    this.#listener = client;
+    const again = () => {
+      if (this.#closed || this.#listener !== client) return;
+      this.#listener = null;
+      client.end().catch(() => {});
+      this.#listenAgain = this.#clock.after(1_000 + this.#clock.random() * 1_000, () =>
+        this.listen(channel, hear),
+      );
+    };
+    client.on('error', again);
+    client.on('end', again);
+    client.on('notification', ({ payload }) => hear(payload ?? ''));
+    client
+      .connect()
+      .then(() => client.query(`LISTEN ${channel}`))
+      .catch(again);
+  }
+
+  /** Ends when everything under way has. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.allSettled(this.#underWay);
+    this.#listenAgain?.cancel();
+    const listener = this.#listener;
+    this.#listener = null;
+    await Promise.allSettled([this.#pool.end(), listener?.end()]);
+  }
+}

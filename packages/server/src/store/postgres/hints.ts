@@ -1,0 +1,124 @@
+// What this process knows of lanes and needn't ask the database for: what it holds and how much room that leaves, which
+// lanes' breakers are open, which have due work behind. Hints only: the rows say who holds what.
+import type { MessagePort } from 'node:worker_threads';
+import { type LaneRoom, Room } from '../room.ts';
+
+const none: LaneRoom = { count: 0, bytes: 0 };
+
+export class Hints {
+  protected readonly room = new Room();
+  protected readonly held = new Map<string, { tag: string; bytes: number }>();
+  readonly #closed = new Set<string>();
+  readonly #behind = new Set<string>();
+
+  /** Deliveries that this process holds. */
+  get total(): number {
+    return this.room.total;
+  }
+
+  /** How much more of a lane may be held. */
+  roomOf(tag: string | null): LaneRoom {
+    return this.room.of(tag);
+  }
+
+  hold(key: string, tag: string, bytes: number): void {
+    if (this.held.has(key)) return;
+    this.held.set(key, { tag, bytes });
+    this.room.add(tag, 1, bytes);
+  }
+
+  letGo(key: string): void {
+    const held = this.held.get(key);
+    if (held === undefined) return;
+    this.held.delete(key);
+    this.room.add(held.tag, -1, held.bytes);
+  }
+
+  setOpen(tag: string, open: boolean): void {
+    if (open) this.#closed.delete(tag);
+    else this.#closed.add(tag);
+  }
+
+  setBehind(tag: string, behind: boolean): void {
+    if (behind) this.#behind.add(tag);
+    else this.#behind.delete(tag);
+  }
+
+  /** Everything held is forgotten: the lease of this process has ended. */
+  dropAll(): void {
+    for (const key of this.held.keys()) this.letGo(key);
+  }
+
+  /** What an accept needs to know: lanes that can take less than one of which nothing is held. */
+  forAccept() {
+    const unknown = this.room.of(null);
+    const rooms = new Map<string, LaneRoom>();
+    for (const tag of this.room.tags()) rooms.set(tag, this.room.of(tag));
+    for (const tag of this.#behind) rooms.set(tag, none);
+    for (const tag of this.#closed) rooms.set(tag, none);
+    const tags = [...rooms.keys()];
+    return {
+      inAll: this.room.inAll,
+      unknown,
+      tags,
+      counts: tags.map((tag) => rooms.get(tag)?.count ?? 0),
+      bytes: tags.map((tag) => rooms.get(tag)?.bytes ?? 0),
+      closed: tags.map((tag) => this.#closed.has(tag)),
+    };
+  }
+}
+
+/** What one thread tells the other, many at a time. */
+export type HintMessage = {
+  let: string[];
+  open: [tag: string, open: boolean][];
+  behind: [tag: string, behind: boolean][];
+};
+
+const nothing = (): HintMessage => ({ let: [], open: [], behind: [] });
+
+/** The hints of the thread that sends: what it claims is its own; what was born is let go where it was made. */
+export class SenderHints extends Hints {
+  readonly #port: MessagePort;
+  #message = nothing();
+  #scheduled = false;
+
+  constructor(port: MessagePort) {
+    super();
+    this.#port = port;
+  }
+
+  override letGo(key: string): void {
+    if (this.held.has(key)) super.letGo(key);
+    else this.#tell((message) => message.let.push(key));
+  }
+
+  override setOpen(tag: string, open: boolean): void {
+    this.#tell((message) => message.open.push([tag, open]));
+  }
+
+  override setBehind(tag: string, behind: boolean): void {
+    this.#tell((message) => message.behind.push([tag, behind]));
+  }
+
+  #tell(add: (message: HintMessage) => unknown): void {
+    add(this.#message);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#port.postMessage(this.#message);
+      this.#message = nothing();
+    });
+  }
+}
+
+/** Has `hints` follow what the thread behind `port` tells. */
+export function followHints(hints: Hints, port: MessagePort): void {
+  port.on('message', (message: HintMessage) => {
+    for (const key of message.let) hints.letGo(key);
+    for (const [tag, open] of message.open) hints.setOpen(tag, open);
+    for (const [tag, behind] of message.behind) hints.setBehind(tag, behind);
+  });
+  port.unref();
+}

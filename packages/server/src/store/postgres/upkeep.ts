@@ -1,0 +1,114 @@
+// The rarer statements: a redelivery, markers rebuilt, figures, what the sender needs to know of endpoints.
+import { uidLength } from '../../id.ts';
+import type { EndpointRow, RedeliverOutcome, Step, StoreFigures } from '../store.ts';
+import { heldAt, markLanes, orderedOffset } from './available-at.ts';
+import type { Run } from './connection.ts';
+
+const waitingText = `
+SELECT p.extra, p.available_at FROM pending p WHERE p.tag = $1 AND p.id = $2 FOR UPDATE`;
+
+const endpointText = 'SELECT enabled, removed_at, shift_ms FROM endpoints WHERE tag = $1 FOR SHARE';
+const finishedText =
+  'SELECT event_seq, type, state, attempts, created_at FROM deliveries WHERE tag = $1 AND id = $2';
+const forwardText = `
+UPDATE pending SET asked = asked + 1,
+       available_at = CASE WHEN available_at >= ${heldAt} THEN available_at WHEN order_key IS NULL THEN $3::int8
+                           ELSE $3::int8 + ${orderedOffset} END
+ WHERE tag = $1 AND id = $2`;
+const extraText = `
+INSERT INTO pending (tag, id, event_seq, type, attempts, available_at, extra, asked, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, 1, 1, $7)`;
+
+/** One attempt now: brings a pending delivery forward, or makes one beside a finished delivery. In a transaction. */
+export async function redeliver(run: Run, key: string, now: number, audit: Step): Promise<RedeliverOutcome> {
+  const tag = key.slice(uidLength);
+  const one = async <Row>(text: string, values: unknown[]): Promise<Row | undefined> =>
+    (await run({ name: null, text, values })).rows[0] as Row | undefined;
+  const waiting = await one(waitingText, [tag, key]);
+  const finished = await one<{
+    event_seq: number;
+    type: string;
+    state: string;
+    attempts: number;
+    created_at: number;
+  }>(finishedText, [tag, key]);
+  if (waiting === undefined && finished === undefined) return 'missing';
+  const endpoint = await one<{ enabled: number; removed_at: number | null; shift_ms: number }>(endpointText, [
+    tag,
+  ]);
+  if (endpoint === undefined || endpoint.removed_at !== null || finished?.state === 'canceled')
+    return 'canceled';
+  if (endpoint.enabled !== 1) return 'disabled';
+  const laneNow = now - endpoint.shift_ms;
+  if (waiting !== undefined) await one(forwardText, [tag, key, laneNow]);
+  else if (finished !== undefined) {
+    const { event_seq, type, attempts, created_at } = finished;
+    await one(extraText, [tag, key, event_seq, type, attempts, laneNow, created_at]);
+  }
+  await one(markLanes('SELECT $1::text, $2::int8'), [tag, now]);
+  await one(audit.query.sql, [...audit.query.parameters]);
+  return 'queued';
+}
+
+const sweepText = `
+WITH RECURSIVE tags AS (
+  (SELECT p.tag FROM pending p ORDER BY p.tag LIMIT 1)
+  UNION ALL
+  SELECT (SELECT p.tag FROM pending p WHERE p.tag > t.tag ORDER BY p.tag LIMIT 1) FROM tags t WHERE t.tag IS NOT NULL
+),
+alive AS (
+  SELECT e.tag, e.shift_ms FROM tags t JOIN endpoints e ON e.tag = t.tag WHERE e.enabled = 1 AND e.removed_at IS NULL
+),
+found AS (
+  SELECT a.tag,
+         CASE WHEN EXISTS (SELECT 1 FROM pending p WHERE p.tag = a.tag AND p.order_key IS NOT NULL) THEN $1::int8
+              ELSE f.available_at + a.shift_ms END AS due_at
+    FROM alive a LEFT JOIN LATERAL (
+      SELECT p.available_at FROM pending p
+       WHERE p.tag = a.tag AND p.available_at < ${orderedOffset} AND p.available_at < ${heldAt}
+       ORDER BY p.available_at LIMIT 1) f ON true
+)
+${markLanes('SELECT tag, due_at FROM found WHERE due_at IS NOT NULL AND NOT tag = ANY ($2::text[])')}`;
+
+/** Marks every lane that has unclaimed work, closed ones excepted. */
+export async function sweep(run: Run, now: number, closed: string[]): Promise<void> {
+  await run({ name: 'sweep', text: sweepText, values: [now, closed] });
+}
+
+const figuresText = `
+WITH RECURSIVE tags AS (
+  (SELECT p.tag FROM pending p ORDER BY p.tag LIMIT 1)
+  UNION ALL
+  SELECT (SELECT p.tag FROM pending p WHERE p.tag > t.tag ORDER BY p.tag LIMIT 1) FROM tags t WHERE t.tag IS NOT NULL
+)
+SELECT (SELECT count(*) FROM pending) AS pending,
+       (SELECT count(*) FROM lanes WHERE due_at < ${heldAt}) AS "waitingLanes",
+       (SELECT min(f.id) FROM tags t CROSS JOIN LATERAL (
+          SELECT p.id FROM pending p WHERE p.tag = t.tag AND p.extra = 0 ORDER BY p.id LIMIT 1) f) AS "oldestKey"`;
+
+export async function readFigures(
+  run: Run,
+): Promise<Pick<StoreFigures, 'pending' | 'waitingLanes' | 'oldestKey'>> {
+  const { rows } = await run({ name: 'figures', text: figuresText, values: [] });
+  return rows[0] as unknown as Pick<StoreFigures, 'pending' | 'waitingLanes' | 'oldestKey'>;
+}
+
+const endpointsText = `
+SELECT tag, id, kind, team_id AS "teamId", version, url, secret_sealed AS "secretSealed",
+       old_secret_sealed AS "oldSecretSealed", old_secret_until AS "oldSecretUntil", enabled,
+       removed_at AS "removedAt", max_concurrency AS "maxConcurrency", rate_per_second AS "ratePerSecond", ordering
+  FROM endpoints WHERE tag = ANY ($1::text[])`;
+
+type StoredEndpoint = Omit<EndpointRow, 'enabled' | 'removed'> & {
+  enabled: number;
+  removedAt: number | null;
+};
+
+export async function readEndpoints(run: Run, tags: string[]): Promise<EndpointRow[]> {
+  const { rows } = await run({ name: 'endpoints', text: endpointsText, values: [tags] });
+  return (rows as unknown as StoredEndpoint[]).map(({ enabled, removedAt, ...rest }) => ({
+    ...rest,
+    enabled: enabled === 1,
+    removed: removedAt !== null,
+  }));
+}
