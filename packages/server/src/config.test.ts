@@ -13,6 +13,8 @@ const defaults: Settings = {
   publicUrl: null,
   dataDir: './data',
   databaseUrl: null,
+  databaseConnections: 6,
+  databaseTimeoutMs: 5_000,
   adminToken: null,
   secretKeys: [],
   allowedNetworks: '',
@@ -76,7 +78,13 @@ const table: Record<string, { key: keyof Settings; good: [string, unknown][]; ba
     ],
   },
   POSTHORN_DATA_DIR: { key: 'dataDir', good: [['/var/lib/posthorn', '/var/lib/posthorn']], bad: [] },
-  DATABASE_URL: { key: 'databaseUrl', good: [], bad: ['postgres://posthorn:hunter2hunter2@db/posthorn'] },
+  DATABASE_URL: {
+    key: 'databaseUrl',
+    good: [['postgres://posthorn:x@db:5432/posthorn', 'postgres://posthorn:x@db:5432/posthorn']],
+    bad: ['mysql://posthorn:hunter2hunter2@db/posthorn', 'postgres://db', 'hunter2hunter2'],
+  },
+  POSTHORN_DATABASE_CONNECTIONS: { key: 'databaseConnections', good: [['8', 8]], bad: ['1', '101', 'many'] },
+  POSTHORN_DATABASE_TIMEOUT: { key: 'databaseTimeoutMs', good: [['2s', 2_000]], bad: ['1ms', '2', 'ever'] },
   POSTHORN_ADMIN_TOKEN: {
     key: 'adminToken',
     good: [['Operator0000000000000000', 'Operator0000000000000000']],
@@ -260,10 +268,6 @@ test('a secret is never repeated, not even a wrong one', () => {
     }
   }
   assert.doesNotMatch(refusalOf({ POSTHORN_PUBLIC_URL: 'https://a:hunter2@example.com' }), /hunter2/);
-});
-
-test('DATABASE_URL stops the start: this version keeps its store in SQLite', () => {
-  assert.match(refusalOf({ DATABASE_URL: 'postgres://localhost/posthorn' }), /SQLite/);
 });
 
 test('an unknown POSTHORN_ variable is refused, with the nearest name', () => {

@@ -3,6 +3,7 @@
 import { formatDuration } from './duration.ts';
 import {
   duration,
+  readDatabaseUrl,
   readHeaderName,
   readKeys,
   readNetworks,
@@ -28,6 +29,8 @@ export interface Settings {
   publicUrl: string | null;
   dataDir: string;
   databaseUrl: string | null;
+  databaseConnections: number;
+  databaseTimeoutMs: number;
   adminToken: string | null;
   /** 32 bytes each; the first encrypts, all decrypt. Empty when unset. */
   secretKeys: Buffer[];
@@ -121,13 +124,33 @@ export const settingsTable: readonly Setting[] = [
     name: 'DATABASE_URL',
     key: 'databaseUrl',
     group: 'Where',
-    meaning:
-      'Reserved for PostgreSQL. This version keeps its store in SQLite and does not start with it set.',
+    meaning: 'The PostgreSQL (15 or newer) that keeps the store; any number of nodes may share one.',
     fallback: null,
     unset: 'SQLite in the data directory',
-    example: '',
-    expected: 'no value, for this version keeps its store in SQLite: unset it',
-    read: () => undefined,
+    example: 'postgres://posthorn:password@db.example.com:5432/posthorn?sslmode=verify-full',
+    expected:
+      'a URL like postgres://user:password@host:5432/database, with sslmode and sslrootcert if need be',
+    read: readDatabaseUrl,
+  }),
+  define({
+    name: 'POSTHORN_DATABASE_CONNECTIONS',
+    key: 'databaseConnections',
+    group: 'Operating',
+    meaning: 'Sessions with PostgreSQL that each of this node’s two threads may have; one more listens.',
+    fallback: '6',
+    example: '10',
+    expected: 'a whole number from 2 to 100',
+    read: whole(2, 100),
+  }),
+  define({
+    name: 'POSTHORN_DATABASE_TIMEOUT',
+    key: 'databaseTimeoutMs',
+    group: 'Operating',
+    meaning: 'How long PostgreSQL may take for a connection or a statement before it counts as away.',
+    fallback: '5s',
+    example: '10s',
+    expected: 'a duration from 500ms to 60s',
+    read: duration(500, 60_000),
   }),
   define({
     name: 'POSTHORN_ADMIN_TOKEN',

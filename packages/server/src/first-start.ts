@@ -225,6 +225,6 @@ export async function setUp(parts: {
     touched: [],
     now,
   });
-  // Another node set the store up at the same moment: its link is the one.
-  return { signInToken: outcome.kind === 'done' ? link : null };
+  // Another node set the store up at the same moment: its link is the one, and its key has to be ours.
+  return outcome.kind === 'done' ? { signInToken: link } : setUp(parts);
 }

@@ -51,6 +51,9 @@ export async function startServer(env: Record<string, string | undefined>): Prom
   const vault = new Vault(settings.secretKeys);
   const store = await openStore({
     path: join(settings.dataDir, databaseFile),
+    databaseUrl: settings.databaseUrl,
+    databaseConnections: settings.databaseConnections,
+    databaseTimeoutMs: settings.databaseTimeoutMs,
     now: clock.now(),
     delivers: settings.roles.deliver,
   });
@@ -74,10 +77,10 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     const own: OwnAddress = { host: settings.host, port: settings.port, addresses };
     const engine = startEngine(
       {
-        settings: { ...settings, adminToken: null, secretKeys: [] },
+        settings: { ...settings, adminToken: null, secretKeys: [], databaseUrl: null },
         secretKeys: settings.secretKeys,
         userAgent: `Posthorn/${version}`,
-        storePort: store.connect(),
+        store: store.connect(),
       },
       (error) => {
         throw error;

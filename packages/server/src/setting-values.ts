@@ -88,3 +88,10 @@ export function readServers(text: string): string[] | undefined {
   };
   return servers.every(fits) ? servers : undefined;
 }
+
+/** A PostgreSQL URL with a host and a database, kept as text. */
+export function readDatabaseUrl(text: string): string | undefined {
+  if (!/^postgres(?:ql)?:\/\//.test(text) || !URL.canParse(text)) return undefined;
+  const { hostname, pathname } = new URL(text);
+  return hostname !== '' && pathname.length > 1 ? text : undefined;
+}

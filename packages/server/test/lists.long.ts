@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { systemClock as clock } from '../src/clock.ts';
 import { newSortableId } from '../src/id.ts';
 import { type DeliveryFilter, listDeliveries, listEvents } from '../src/store/control/history.ts';
-import { openStore } from '../src/store/open.ts';
+import { openSqliteStore } from '../src/store/sqlite/client.ts';
 import type { AttemptRecord, NewEvent, Store } from '../src/store/store.ts';
 
 const few = { tag: 'few00000', teamId: 'team_few', count: 1_000 };
@@ -19,7 +19,7 @@ let folder: string;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'posthorn-lists-'));
-  store = await openStore({ path: join(folder, 'posthorn.db'), now: clock.now(), delivers: true });
+  store = await openSqliteStore({ path: join(folder, 'posthorn.db'), now: clock.now(), delivers: true });
   for (const { tag, teamId, count } of [few, many]) {
     await addEndpoint(tag, teamId);
     for (let made = 0; made < count; made += 1_000) await deliver(tag, teamId, made);

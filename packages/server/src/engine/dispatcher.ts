@@ -51,6 +51,8 @@ const otherLanes = { lanes: 64, each: 8 };
 const pollMs = 1_000;
 /** After the store failed, it is asked again after this time. */
 const troubleMs = 500;
+/** How often a lease that is over is looked at again. */
+const leaseWaitMs = 250;
 const mostIdleLanes = 20_000;
 /**
  * The part of the sockets that lanes without a success may have together. One that was never tried may start its first
@@ -76,6 +78,7 @@ export class Dispatcher {
   #dueAt = Number.POSITIVE_INFINITY;
   #dueTimer: Timer | null = null;
   #pollTimer: Timer | null = null;
+  #leaseTimer: Timer | null = null;
   #stopping = false;
   #abandoned = false;
   /** Attempts not recorded yet, claims and deliveries on their way back: what a stop waits for. */
@@ -103,7 +106,30 @@ export class Dispatcher {
   }
 
   start(): void {
+    this.#parts.store.listen({
+      onWork: () => {
+        this.#othersDue = true;
+        this.#claimSoon();
+      },
+      onLeaseLost: () => this.#forgetAll(),
+    });
     this.#poll();
+  }
+
+  /** What waits here is others' by now, and so is what is under way: its record will find that out. */
+  #forgetAll(): void {
+    for (const lane of this.#lanes.values()) lane.takeAll();
+    this.#othersDue = true;
+    this.#claimSoon();
+  }
+
+  /** A lease that is over may yet be renewed: what waits is looked at again before long. */
+  #waitForLease(): void {
+    if (this.#stopping) return;
+    this.#leaseTimer ??= this.#parts.clock.after(leaseWaitMs, () => {
+      this.#leaseTimer = null;
+      this.#pumpSoon();
+    });
   }
 
   #poll(): void {
@@ -170,6 +196,7 @@ export class Dispatcher {
     this.#stopping = true;
     this.#dueTimer?.cancel();
     this.#pollTimer?.cancel();
+    this.#leaseTimer?.cancel();
     this.#giveBackSoon([...this.#lanes.values()].flatMap((lane) => lane.takeAll()));
     if (this.#unsettled === 0) return true;
     await new Promise<void>((resolve) => {
@@ -230,8 +257,14 @@ export class Dispatcher {
 
   /** Gives each lane in the ring a turn of one delivery, round after round, while there are sockets. */
   #turnRing(): void {
-    const { settings, clock, endpoints } = this.#parts;
+    const { settings, clock, endpoints, store } = this.#parts;
     while (this.#ringHead < this.#ring.length && this.#underWay < settings.maxSockets) {
+      // Asked before each send: after a pause of the process all its timers fire at once.
+      const nowMs = clock.monotonic();
+      if (nowMs >= store.leaseEndsAt) {
+        this.#waitForLease();
+        return;
+      }
       const lane = this.#ring[this.#ringHead] as Lane;
       this.#ringHead += 1;
       if (this.#ringHead > 256) {
@@ -243,7 +276,7 @@ export class Dispatcher {
       if (task === undefined) continue;
       const endpoint = endpoints.peek(lane.tag, task.version);
       if (endpoint === null) this.#readEndpoint(lane);
-      else this.#turn(lane, endpoint, clock.monotonic());
+      else this.#turn(lane, endpoint, nowMs);
     }
     if (this.#ringHead === this.#ring.length && this.#ringHead > 0) {
       this.#ring = [];
@@ -290,15 +323,16 @@ export class Dispatcher {
   }
 
   #readEndpoint(lane: Lane): void {
-    const { clock, endpoints, settings } = this.#parts;
+    const { clock, endpoints, settings, store } = this.#parts;
     lane.reading = true;
     endpoints.read(lane.tag, (endpoint, fault) => {
       lane.reading = false;
       if (fault !== null) this.#parts.onFault(fault, 'reading an endpoint');
       const later = clock.now() + troubleMs;
       if (endpoint === null) this.#postpone(lane, later, later);
-      else if (this.#underWay < settings.maxSockets) this.#turn(lane, endpoint, clock.monotonic());
-      else this.#enter(lane);
+      else if (this.#underWay < settings.maxSockets && clock.monotonic() < store.leaseEndsAt) {
+        this.#turn(lane, endpoint, clock.monotonic());
+      } else this.#enter(lane);
       if (lane.waiting > 0) this.#pumpSoon();
     });
   }

@@ -16,12 +16,12 @@ import { Tally } from './tally.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('engine-thread.ts runs as a worker thread');
-const { settings, secretKeys, userAgent, storePort } = workerData as EngineData;
+const { settings, secretKeys, userAgent, store: attachment } = workerData as EngineData;
 const answer = (reply: EngineReply) => port.postMessage(reply);
 
 const log = createLog(settings.logLevel);
 const tally = new Tally();
-const store = attachDeliveryStore(storePort);
+const store = attachDeliveryStore(attachment);
 const vault = new Vault(secretKeys.map((key) => Buffer.from(key)));
 const own: OwnAddress = { host: settings.host, port: settings.port };
 const resolver = createResolver({

@@ -1,8 +1,8 @@
 // The engine as the thread that serves HTTP sees it: births and changes go in, figures come out. What it does with
 // them happens in engine-thread.ts, so that neither requests nor deliveries wait for the other's processor time.
-import type { MessagePort } from 'node:worker_threads';
 import { Worker } from 'node:worker_threads';
 import type { Settings } from '../config.ts';
+import type { StoreAttachment } from '../store/open.ts';
 import { BirthSender } from './births.ts';
 import type { OwnAddress } from './guard.ts';
 import type { Births } from './publish.ts';
@@ -14,7 +14,7 @@ export interface EngineData {
   /** Keys that open secrets, as `Vault` takes them. */
   secretKeys: Uint8Array[];
   userAgent: string;
-  storePort: MessagePort;
+  store: StoreAttachment;
 }
 
 export type EngineMessage =
@@ -43,7 +43,7 @@ export interface Engine extends Births {
 export function startEngine(data: EngineData, onCrash: (error: Error) => void): Engine {
   const worker = new Worker(new URL('./engine-thread.ts', import.meta.url), {
     workerData: data,
-    transferList: [data.storePort],
+    transferList: [data.store.port],
   });
   const births = new BirthSender((message, transfer) => worker.postMessage(message, transfer));
   const post = (message: EngineMessage) => worker.postMessage(message);

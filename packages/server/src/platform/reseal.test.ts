@@ -13,7 +13,14 @@ import { keyRow, resealSecrets } from './reseal.ts';
 
 test('secrets of an older key are sealed anew, keep their text, and then open with the new key alone', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-reseal-'));
-  const store = await openStore({ path: join(folder, 'p.db'), now: clock.now(), delivers: false });
+  const store = await openStore({
+    path: join(folder, 'p.db'),
+    databaseUrl: null,
+    databaseConnections: 0,
+    databaseTimeoutMs: 0,
+    now: clock.now(),
+    delivers: false,
+  });
   t.after(async () => {
     await store.close();
     rmSync(folder, { recursive: true });

@@ -1,2 +1,49 @@
-// Which store there is: SQLite in the data directory. Everything above knows only the seam in store.ts.
-export { attachDeliveryStore, openSqliteStore as openStore } from './sqlite/client.ts';
+// Which store there is: PostgreSQL where DATABASE_URL is set, else SQLite in the data directory. Everything above knows
+// only the seam in store.ts.
+import type { MessagePort } from 'node:worker_threads';
+import { attachPostgres, openPostgresStore, type PostgresAttachment } from './postgres/client.ts';
+import { attachDeliveryStore as attachSqlite, openSqliteStore } from './sqlite/client.ts';
+import type { DeliveryStore, Store } from './store.ts';
+
+/** A publisher waits no longer than this for a session with the database. */
+const mostConnectMs = 1_000;
+
+export interface StoreOptions {
+  /** The SQLite file, used where there is no `databaseUrl`. */
+  path: string;
+  databaseUrl: string | null;
+  /** Sessions with PostgreSQL that each of the two threads may have. */
+  databaseConnections: number;
+  databaseTimeoutMs: number;
+  /** Epoch ms, for what is due at once because the process before died. */
+  now: number;
+  /** Whether this process sends; else what it accepts waits for one that does. */
+  delivers: boolean;
+}
+
+/** What another thread of this process needs for a delivering half of its own; `port` is to be transferred. */
+export type StoreAttachment = { kind: 'sqlite'; port: MessagePort } | PostgresAttachment;
+
+/** The whole store, which can also connect another thread of this process. */
+export type OpenedStore = Store & { connect(): StoreAttachment };
+
+/**
+ * Opens the store and brings its schema up to date.
+ * @throws StoreError with a sentence for the operator
+ */
+export async function openStore(options: StoreOptions): Promise<OpenedStore> {
+  const { path, databaseUrl, now, delivers } = options;
+  if (databaseUrl === null) return openSqliteStore({ path, now, delivers });
+  const connection = {
+    url: databaseUrl,
+    size: options.databaseConnections,
+    deadlineMs: options.databaseTimeoutMs,
+    connectMs: Math.min(mostConnectMs, options.databaseTimeoutMs),
+  };
+  return openPostgresStore({ connection, now, delivers });
+}
+
+/** The delivering half of the store, in the thread that was given an attachment. */
+export function attachDeliveryStore(attachment: StoreAttachment): DeliveryStore {
+  return attachment.kind === 'sqlite' ? attachSqlite(attachment.port) : attachPostgres(attachment);
+}

@@ -168,8 +168,19 @@ export interface StoreFigures {
   commitRows: number;
 }
 
+/** What a store tells the one who delivers. */
+export interface DeliveryListener {
+  /** Another node has made work: time to look at what is due. */
+  onWork(): void;
+  /** The lease of this process has ended: what it held is no longer its own. */
+  onLeaseLost(): void;
+}
+
 /** The half of the store that whoever delivers works with. Several threads and nodes may each hold one. */
 export interface DeliveryStore {
+  /** Monotonic ms (`Clock`) from which on nothing may be sent: others may have taken it over by then. */
+  readonly leaseEndsAt: number;
+  listen(listener: DeliveryListener): void;
   claim(request: ClaimRequest): Promise<ClaimResult>;
   finish(record: AttemptRecord): Promise<FinishOutcome>;
   /** Gives unsent deliveries back, due at `at` (epoch ms): no attempt is used up. */

@@ -5,6 +5,7 @@ import type {
   Claimed,
   ClaimRequest,
   ClaimResult,
+  DeliveryListener,
   DeliveryStore,
   EndpointRow,
   FinishOutcome,
@@ -37,7 +38,13 @@ export class FakeDeliveries implements DeliveryStore {
   /** What `cancelRemoved` answers, one after the other; then zero. */
   readonly cancelCounts: number[] = [];
   cancels = 0;
+  leaseEndsAt = Number.POSITIVE_INFINITY;
+  listener: DeliveryListener | null = null;
   sweeps: number[] = [];
+
+  listen(listener: DeliveryListener): void {
+    this.listener = listener;
+  }
 
   async #enter(call: Call): Promise<void> {
     await this.gates.get(call);

@@ -12,6 +12,9 @@ export const numbersBeginAt = 1_767_225_600_000;
 /** Numbers within one ms. */
 export const numbersPerMs = 16_384;
 
+/** A publisher hears within this time that the database is away. */
+const publishDeadlineMs = 1_500;
+
 /** How an event's id was chosen: by Posthorn, or by a publisher, alone in its call or beside others. */
 const ownId = { made: 0, alone: 1, among: 2 } as const;
 
@@ -120,6 +123,7 @@ function acceptStatement(
   const statement: Statement = {
     name: 'accept',
     text,
+    deadlineMs: publishDeadlineMs,
     values: [
       column(({ uid }) => uid),
       column(({ id }) => id),

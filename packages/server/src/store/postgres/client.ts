@@ -21,6 +21,7 @@ import type {
   ChangeOutcome,
   ClaimRequest,
   ClaimResult,
+  DeliveryListener,
   DeliveryStore,
   EndpointRow,
   FinishOutcome,
@@ -49,12 +50,17 @@ const finishesWaitMs = 10;
 const enoughFinishes = 256;
 const divisionByZero = '22012';
 const partitionsEveryMs = 3_600_000;
+/** Other nodes hear of new work on this channel, from each node at most once in so many ms. */
+const workChannel = 'posthorn_work';
+const notifyEveryMs = 20;
+/** A node believes in its lease for so much less than the database does. */
+const leaseMarginMs = 1_000;
 
 class PostgresDeliveries implements DeliveryStore {
   protected readonly connections: Connections;
   protected readonly hints: Hints;
   /** The name under which this node holds deliveries; null for one that does not send. */
-  readonly node: string | null;
+  protected node: string | null;
   readonly #finishes: Batches<AttemptRecord, FinishOutcome>;
   readonly #closedLanes = new Set<string>();
   protected commits = 0;
@@ -102,6 +108,13 @@ class PostgresDeliveries implements DeliveryStore {
     await release(this.connections.run, leases, at, this.#name, this.hints);
   }
 
+  /** Whoever sends in another thread is told there; see PostgresSender. */
+  get leaseEndsAt(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  listen(_listener: DeliveryListener): void {}
+
   setLaneOpen(tag: string, open: boolean): void {
     if (open) this.#closedLanes.delete(tag);
     else this.#closedLanes.add(tag);
@@ -139,6 +152,17 @@ class PostgresDeliveries implements DeliveryStore {
   }
 }
 
+/** Whether a publish call made deliveries that nobody holds. */
+const leavesWork = (outcome: AcceptOutcome | 'again'): boolean =>
+  outcome !== 'again' &&
+  outcome.kind === 'stored' &&
+  outcome.events.some((event) => event.kind === 'stored' && event.births.some(({ leased }) => !leased));
+
+/** A notification that is lost is made up for by those who look by themselves. */
+function ignoreLostHint(error: unknown): void {
+  if (!(error instanceof StoreUnavailable)) throw error;
+}
+
 class PostgresStore extends PostgresDeliveries implements Store {
   readonly queries = new Kysely<Tables>({
     dialect: {
@@ -150,6 +174,7 @@ class PostgresStore extends PostgresDeliveries implements Store {
   });
   readonly #options: PostgresOptions;
   readonly #accepts: Batches<AcceptItem, AcceptOutcome | 'again'>;
+  #notifyTimer: Timer | null = null;
 
   constructor(connections: Connections, options: PostgresOptions, node: string | null) {
     super(connections, new Hints(), node);
@@ -168,6 +193,7 @@ class PostgresStore extends PostgresDeliveries implements Store {
     try {
       const outcomes = await acceptBatch(this.connections.run, items, this.node, this.hints);
       this.count(items.length);
+      if (outcomes.some(leavesWork)) this.#notifySoon();
       return outcomes;
     } catch (error) {
       const [item] = items;
@@ -179,6 +205,14 @@ class PostgresStore extends PostgresDeliveries implements Store {
       const conflict = (await readKnown(this.connections.run, own)).get(item);
       return [conflict === undefined ? 'again' : { kind: 'conflict', index: item.first.indexOf(conflict) }];
     }
+  }
+
+  /** Tells other nodes that there is work, at most once in a while, and never inside a commit. */
+  #notifySoon(): void {
+    this.#notifyTimer ??= clock.after(notifyEveryMs, () => {
+      this.#notifyTimer = null;
+      this.connections.run({ name: null, text: `NOTIFY ${workChannel}`, values: [] }).catch(ignoreLostHint);
+    });
   }
 
   async accept(group: AcceptGroup): Promise<AcceptOutcome> {
@@ -221,11 +255,14 @@ class PostgresStore extends PostgresDeliveries implements Store {
   /** What another thread of this process needs for a delivering half of its own. */
   connect(): PostgresAttachment {
     const { port1, port2 } = new MessageChannel();
-    followHints(this.hints, port1);
+    followHints(this.hints, port1, (node) => {
+      this.node = node;
+    });
     return { kind: 'postgres', port: port2, options: this.#options, node: this.node };
   }
 
   override async close(): Promise<void> {
+    this.#notifyTimer?.cancel();
     await this.#accepts.drain();
     await super.close();
   }
@@ -233,53 +270,69 @@ class PostgresStore extends PostgresDeliveries implements Store {
 
 /** The half of a node that sends: renews its lease and takes over what dead nodes held. */
 class PostgresSender extends PostgresDeliveries {
-  readonly #port: MessagePort;
+  readonly #told: SenderHints;
   #timer: Timer | null = null;
-  #partitionsAt = 0;
+  #partitionsAt = Number.NEGATIVE_INFINITY;
   #closed = false;
-  /** Monotonic ms until which the lease is certainly good. */
+  #listener: DeliveryListener | null = null;
   #leaseEndsAt: number;
 
-  constructor(connections: Connections, port: MessagePort, node: string | null) {
-    super(connections, new SenderHints(port), node);
-    this.#port = port;
+  constructor(connections: Connections, hints: SenderHints, node: string | null) {
+    super(connections, hints, node);
+    this.#told = hints;
+    // Entered by the other thread a moment ago, and renewed at once.
     this.#leaseEndsAt = node === null ? Number.POSITIVE_INFINITY : clock.monotonic() + leaseMs / 2;
-    if (node !== null) this.#tick();
+    this.#tick();
   }
 
-  get leaseEndsAt(): number {
+  override get leaseEndsAt(): number {
     return this.#leaseEndsAt;
   }
 
+  override listen(listener: DeliveryListener): void {
+    this.#listener = listener;
+    this.connections.listen(workChannel, () => listener.onWork());
+  }
+
   #tick(): void {
-    if (this.#closed) return;
-    void this.#renew().finally(() => {
+    void this.#keep().finally(() => {
       if (!this.#closed) this.#timer = clock.after(renewMs, () => this.#tick());
     });
   }
 
-  async #renew(): Promise<void> {
-    if (this.node === null) return;
+  /** Renews the lease, takes over, makes partitions. A database that is away is asked again the next time. */
+  async #keep(): Promise<void> {
     const askedAt = clock.monotonic();
     try {
-      if (await renewLease(this.connections.run, this.node)) this.#leaseEndsAt = askedAt + leaseMs - 1_000;
+      if (this.node !== null) await this.#renew(this.node, askedAt);
       await rescue(this.connections.run, clock.now(), false);
-      if (askedAt - this.#partitionsAt > partitionsEveryMs) {
-        this.#partitionsAt = askedAt;
-        await keepPartitions(this.connections);
-      }
+      if (askedAt - this.#partitionsAt < partitionsEveryMs) return;
+      await keepPartitions(this.connections);
+      this.#partitionsAt = askedAt;
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      ignoreLostHint(error);
     }
+  }
+
+  async #renew(node: string, askedAt: number): Promise<void> {
+    if (!(await renewLease(this.connections.run, node))) {
+      // Others may have taken over what this node held. It goes on under a new name.
+      const next = newAlphanumeric(16);
+      await enterNode(this.connections.run, next);
+      this.node = next;
+      this.#told.rename(next);
+      this.#listener?.onLeaseLost();
+    }
+    this.#leaseEndsAt = askedAt + leaseMs - leaseMarginMs;
   }
 
   override async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
     await this.flushFinishes();
-    if (this.node !== null) await leaveNode(this.connections.run, this.node).catch(() => {});
+    if (this.node !== null) await leaveNode(this.connections.run, this.node).catch(ignoreLostHint);
     await super.close();
-    this.#port.close();
+    this.#told.close();
   }
 }
 
@@ -316,15 +369,27 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
   }
 }
 
+/** What to say of a database that could not be opened, by what it answered (SQLSTATE) or that it did not. */
+const startTroubles: Record<string, string> = {
+  '28P01': 'refuses the password. Check user and password in DATABASE_URL.',
+  '28000': 'refuses this user. Check the user in DATABASE_URL, and pg_hba.conf on the server.',
+  '3D000': 'does not exist on that server. Create it, or check the name in DATABASE_URL.',
+  '42501': 'does not let this user make tables. Grant it CREATE on the schema, or use another user.',
+};
+
 function explain(error: unknown): Error {
   if (error instanceof StoreError) return error;
+  const trouble = startTroubles[stateOf(error) ?? ''];
+  if (trouble !== undefined) return new StoreError(`The database of DATABASE_URL ${trouble}`);
   const message = error instanceof Error ? error.message : String(error);
-  return new StoreError(`The database of DATABASE_URL can't be used: ${message}`);
+  return new StoreError(
+    `The database of DATABASE_URL can't be used. ${message} Check its host and port, and that PostgreSQL runs there.`,
+  );
 }
 
 /** The delivering half of the store, in a thread that was given an attachment by `connect`. */
 export function attachPostgres({ port, options, node }: PostgresAttachment): PostgresSender {
-  return new PostgresSender(new Connections(options.connection), port, node);
+  return new PostgresSender(new Connections(options.connection), new SenderHints(port), node);
 }
 
 export type { PostgresStore };

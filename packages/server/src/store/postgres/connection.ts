@@ -15,6 +15,8 @@ export interface Statement {
   name: string | null;
   text: string;
   values: unknown[];
+  /** How long this one may take, ms, if not as long as any. */
+  deadlineMs?: number;
 }
 
 /** Runs one statement; answers its rows and how many it affected. */
@@ -93,7 +95,7 @@ export function stateOf(error: unknown): string | null {
 }
 
 /** What an error means to those above: the store is away, or the error itself. */
-export function translate(error: unknown): Error {
+function translate(error: unknown): Error {
   if (error instanceof StoreUnavailable) return error;
   if (!(error instanceof Error)) return new StoreUnavailable(String(error));
   const state = stateOf(error);
@@ -137,10 +139,15 @@ export class Connections {
     }
   }
 
-  async #query(on: pg.Pool | pg.PoolClient, { name, text, values }: Statement) {
+  async #query(on: pg.Pool | pg.PoolClient, { name, text, values, deadlineMs }: Statement) {
     this.statements += 1;
     try {
-      const { rows, rowCount } = await on.query({ text, values, ...(name !== null && { name }) });
+      const { rows, rowCount } = await on.query({
+        text,
+        values,
+        ...(name !== null && { name }),
+        ...(deadlineMs !== undefined && { query_timeout: deadlineMs }),
+      });
       return { rows: rows as Record<string, unknown>[], count: rowCount ?? 0 };
     } catch (error) {
       throw translate(error);

@@ -73,9 +73,11 @@ export type HintMessage = {
   let: string[];
   open: [tag: string, open: boolean][];
   behind: [tag: string, behind: boolean][];
+  /** The node's new name, where its lease has ended. */
+  name: string | null;
 };
 
-const nothing = (): HintMessage => ({ let: [], open: [], behind: [] });
+const nothing = (): HintMessage => ({ let: [], open: [], behind: [], name: null });
 
 /** The hints of the thread that sends: what it claims is its own; what was born is let go where it was made. */
 export class SenderHints extends Hints {
@@ -101,6 +103,18 @@ export class SenderHints extends Hints {
     this.#tell((message) => message.behind.push([tag, behind]));
   }
 
+  /** The node has a new name, and nothing that it held is its own any more. */
+  rename(node: string): void {
+    this.dropAll();
+    this.#tell((message) => {
+      message.name = node;
+    });
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+
   #tell(add: (message: HintMessage) => unknown): void {
     add(this.#message);
     if (this.#scheduled) return;
@@ -114,9 +128,13 @@ export class SenderHints extends Hints {
 }
 
 /** Has `hints` follow what the thread behind `port` tells. */
-export function followHints(hints: Hints, port: MessagePort): void {
+export function followHints(hints: Hints, port: MessagePort, onName: (node: string) => void): void {
   port.on('message', (message: HintMessage) => {
     for (const key of message.let) hints.letGo(key);
+    if (message.name !== null) {
+      hints.dropAll();
+      onName(message.name);
+    }
     for (const [tag, open] of message.open) hints.setOpen(tag, open);
     for (const [tag, behind] of message.behind) hints.setBehind(tag, behind);
   });

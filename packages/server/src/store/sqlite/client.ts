@@ -33,6 +33,8 @@ import type { Question, Reply } from './reader.ts';
 import { Turns } from './turns.ts';
 
 class SqliteDeliveries implements DeliveryStore {
+  /** One process has the file, and nobody else takes anything over. */
+  readonly leaseEndsAt = Number.POSITIVE_INFINITY;
   protected readonly turns: Turns;
 
   constructor(turns: Turns) {
@@ -70,6 +72,8 @@ class SqliteDeliveries implements DeliveryStore {
   async sweep(now: number): Promise<void> {
     await this.turns.operate({ kind: 'sweep', now }, 'done');
   }
+
+  listen(): void {}
 
   close(): Promise<void> {
     return this.turns.close();
@@ -158,10 +162,10 @@ class SqliteStore extends SqliteDeliveries implements Store {
   }
 
   /** A port for another thread, with which `attachDeliveryStore` makes it a store of its own. */
-  connect(): MessagePort {
+  connect(): { kind: 'sqlite'; port: MessagePort } {
     const { port1, port2 } = new MessageChannel();
     this.#writer.postMessage({ connect: port1 }, [port1]);
-    return port2;
+    return { kind: 'sqlite', port: port2 };
   }
 
   /** The writer goes last: whoever leaves the file last folds the log into it, which a reader can't. */
@@ -203,14 +207,11 @@ export interface SqliteOptions {
   delivers: boolean;
 }
 
-/** The whole store, which can also connect another thread of this process. */
-export type OpenedStore = Store & { connect(): MessagePort };
-
 /**
  * Opens (and migrates) the SQLite file and takes it for this process.
  * @throws StoreError with a sentence for the operator
  */
-export async function openSqliteStore(options: SqliteOptions): Promise<OpenedStore> {
+export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
   const writer = await startWorker('./writer.ts', options);
   const reader = new Worker(new URL('./reader.ts', import.meta.url), { workerData: { path: options.path } });
   return new SqliteStore(writer, reader);
