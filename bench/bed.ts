@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type FsyncProbe, startFsyncProbe } from './fsync-probe.ts';
 import type { Percentiles } from './messages.ts';
 import { percentilesOf } from './percentiles.ts';
-import { readCpuUs } from './proc.ts';
+import { readCpuUs, readFamilyCpuUs } from './proc.ts';
 import type { Store } from './results.ts';
 import type { Running } from './targets.ts';
 import { Worker } from './worker.ts';
@@ -69,7 +69,7 @@ export class TestBed {
     await this.#sink.next('expecting');
 
     const probe: FsyncProbe | null = order.fsyncDir === null ? null : startFsyncProbe(order.fsyncDir);
-    const cpuBeforeUs = readCpuUs(target.pid);
+    const cpuBeforeUs = cpuOf(target);
     this.#generator.send({
       kind: 'publish',
       port: target.port,
@@ -87,7 +87,7 @@ export class TestBed {
     const drained = await this.#sink.next('drained');
     const fsync = percentilesOf(probe?.stop() ?? []);
     await delay(settleMs);
-    const cpuUs = readCpuUs(target.pid) - cpuBeforeUs;
+    const cpuUs = cpuOf(target) - cpuBeforeUs;
     const harnessCpuUs = published.cpuUs + drained.cpuUs;
     return {
       deliveriesPerSecond: drained.delivered / seconds(published.firstSentUs, drained.lastReceivedUs),
@@ -115,6 +115,10 @@ export class TestBed {
     };
   }
 }
+
+/** Processor time of a target and its database server so far, in microseconds. */
+const cpuOf = ({ pid, databasePid }: Running): number =>
+  readCpuUs(pid) + (databasePid === null ? 0 : readFamilyCpuUs(databasePid));
 
 function seconds(fromUs: number, toUs: number): number {
   return (toUs - fromUs) / 1_000_000;

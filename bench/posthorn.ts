@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { eventType } from './event.ts';
+import { type Database, startDatabase } from './postgres.ts';
 import { findYoungestDescendant } from './proc.ts';
 import type { Store } from './results.ts';
 import type { Running } from './targets.ts';
@@ -37,6 +38,7 @@ export async function startPosthorn(
   const dataDir = join(home, 'data');
   const logPath = join(home, 'server.log');
   const port = await findFreePort();
+  const database = store === 'postgres' ? await startDatabase(await findFreePort()) : null;
   const token = randomBytes(12).toString('hex');
   const log = openSync(logPath, 'a');
   const child = spawn('npm', ['start'], {
@@ -49,12 +51,18 @@ export async function startPosthorn(
       POSTHORN_ALLOWED_NETWORKS: '127.0.0.0/8',
       POSTHORN_ADMIN_TOKEN: token,
       ...settings,
+      ...(database === null ? {} : { DATABASE_URL: database.url }),
       // Reaches the server and not npm itself, which may run on a Node that lacks these options.
       ...(profileDir === null ? {} : { npm_config_node_options: `--cpu-prof --cpu-prof-dir=${profileDir}` }),
     },
   });
   closeSync(log);
-  await becomeReady(child, port, logPath);
+  try {
+    await becomeReady(child, port, logPath);
+  } catch (error) {
+    await database?.stop();
+    throw error;
+  }
 
   const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
@@ -72,14 +80,23 @@ export async function startPosthorn(
     port,
     token,
     pid: findYoungestDescendant(child.pid ?? 0),
+    databasePid: database?.pid ?? null,
     dataDir,
     call,
     async subscribe(url, teamId) {
       const query = teamId === undefined ? '' : `?teamId=${teamId}`;
       return readId(await call('POST', `/v1/webhooks${query}`, { url, events: [eventType] }));
     },
-    stop: () => stop(child, logPath),
+    stop: () => stopBoth(child, logPath, database),
   };
+}
+
+async function stopBoth(child: ChildProcess, logPath: string, database: Database | null): Promise<void> {
+  try {
+    await stop(child, logPath);
+  } finally {
+    await database?.stop();
+  }
 }
 
 /** The id in an answer that made something. */

@@ -11,6 +11,21 @@ export function readCpuUs(pid: number): number {
   return fields === null ? Number.NaN : (Number(fields[11]) + Number(fields[12])) * tickUs;
 }
 
+/** Processor time of a process and all that it ever started, those that are gone included, in microseconds. */
+export function readFamilyCpuUs(pid: number): number {
+  const own = readStat(pid);
+  if (own === null) return Number.NaN;
+  // User and system time, then the same of children that have ended.
+  const ticks = (fields: string[]) => [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
+  let total = ticks(own);
+  for (const name of readdirSync('/proc')) {
+    const child = Number(name);
+    const fields = Number.isInteger(child) ? readStat(child) : null;
+    if (fields !== null && Number(fields[1]) === pid) total += ticks(fields);
+  }
+  return total * tickUs;
+}
+
 /** The most resident memory the process ever had, in MiB. */
 export function readPeakRssMb(pid: number): number {
   const peak = /VmHWM:\s+(\d+) kB/.exec(readOrNull(`/proc/${pid}/status`) ?? '');

@@ -75,10 +75,16 @@ export function describeMachine(dir: string): Machine {
 
 /** The generator's and sink's greatest share of the processor time in a run with the relay. */
 const mostHarnessShare = 0.35;
-const leastRelayRatio = new Map([
-  [1, 0.5],
-  [10, 0.7],
-]);
+const leastRelayRatio = {
+  sqlite: new Map([
+    [1, 0.55],
+    [10, 0.75],
+  ]),
+  postgres: new Map([
+    [1, 0.3],
+    [10, 0.45],
+  ]),
+};
 const mostMsBeyondFsync = 25;
 const mostFairnessRatio = 1.5;
 const mostFairnessMs = 15;
@@ -99,7 +105,7 @@ export function findShortfalls(rows: Row[], machine: Machine): string[] {
       }
       continue;
     }
-    const leastRatio = leastRelayRatio.get(row.fanout) ?? 0;
+    const leastRatio = leastRelayRatio[row.store].get(row.fanout) ?? 0;
     if (row.scenario === 'throughput' && number('relayRatio') < leastRatio) {
       found.push(`${name}: ${row.relayRatio} of the relay, at least ${leastRatio} is wanted.`);
     }

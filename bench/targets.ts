@@ -7,7 +7,7 @@ import { Worker } from './worker.ts';
 const inFlightPerEndpoint = 32;
 
 /** The heap setting of `npm start`, so that the relay does not collect garbage more often than Posthorn. */
-const relayFlags = ['--max-semi-space-size=32'];
+const relayFlags = ['--max-semi-space-size=16'];
 
 /** Something that answers at `POST /v1/events` and sends each event to all its endpoints. */
 export interface Running {
@@ -16,6 +16,8 @@ export interface Running {
   token: string;
   /** The process that does the work, for its processor time and memory. */
   pid: number;
+  /** The first process of its database server, null if it has none. */
+  databasePid: number | null;
   stop(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ export interface Target {
 /** The settings that put Posthorn on each store. */
 export const stores: { store: Store; settings: Record<string, string> }[] = [
   { store: 'sqlite', settings: {} },
+  { store: 'postgres', settings: {} },
 ];
 
 const relay: Target = {
@@ -36,7 +39,14 @@ const relay: Target = {
     const profiling = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
     const args = [String(inFlightPerEndpoint), ...endpoints];
     const [worker, ports] = await Worker.serve('relay.ts', args, [...relayFlags, ...profiling]);
-    return { store: 'relay', port: ports[0] ?? 0, token: 'none', pid: worker.pid, stop: () => worker.stop() };
+    return {
+      store: 'relay',
+      port: ports[0] ?? 0,
+      token: 'none',
+      pid: worker.pid,
+      databasePid: null,
+      stop: () => worker.stop(),
+    };
   },
 };
 
