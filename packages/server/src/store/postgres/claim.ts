@@ -34,6 +34,7 @@ wanted AS (
 looked AS MATERIALIZED (
   SELECT w.tag, w.most, w.bytes, e.version, e.shift_ms, $3::int8 - e.shift_ms AS lane_now,
          e.removed_at IS NULL AND e.enabled = 1 AS alive, coalesce(l.touched, 0) AS touched,
+         l.tag IS NULL OR EXISTS (SELECT 1 FROM locked o WHERE o.tag = w.tag) AS untouched,
          e.ordering <> 'none' OR e.max_concurrency IS NOT NULL OR e.rate_per_second IS NOT NULL AS special
     FROM wanted w
     JOIN endpoints e ON e.tag = w.tag
@@ -96,7 +97,7 @@ taken AS (
   RETURNING p.tag, p.id, p.event_seq, p.type, p.attempts, p.created_at, p.extra
 ),
 verdict AS MATERIALIZED (
-  SELECT k.tag, k.touched, k.special, k.alive, k.shift_ms, k.lane_now, least(f.next, h.next) AS next
+  SELECT k.tag, k.touched, k.untouched, k.special, k.alive, k.shift_ms, k.lane_now, least(f.next, h.next) AS next
     FROM looked k
     LEFT JOIN LATERAL (
       SELECT p.available_at AS next FROM pending p,
@@ -116,6 +117,8 @@ markers AS MATERIALIZED (
          CASE WHEN v.next IS NULL THEN NULL WHEN v.next <= v.lane_now THEN $3::int8 + ${workingMs} ELSE v.next + v.shift_ms END
            AS due_at
     FROM verdict v
+   -- Somebody else's marker of this moment is left alone: to wait for it while holding others would be a deadlock.
+   WHERE v.untouched
 ),
 dropped AS (
   DELETE FROM lanes l USING markers m WHERE l.tag = m.tag AND m.due_at IS NULL AND NOT m.kept AND l.touched = m.touched
@@ -132,7 +135,7 @@ SELECT t.tag, t.id, t.type, t.attempts, t.created_at, t.extra, k.version, v.body
   FROM taken t JOIN looked k ON k.tag = t.tag JOIN events v ON v.seq = t.event_seq
 UNION ALL
 SELECT v.tag, NULL, NULL, NULL, NULL, NULL, NULL, NULL, v.next IS NOT NULL AND v.next <= v.lane_now, m.due_at
-  FROM verdict v JOIN markers m ON m.tag = v.tag
+  FROM verdict v LEFT JOIN markers m ON m.tag = v.tag
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        (SELECT l.due_at FROM lanes l WHERE l.due_at < $7::int8 AND NOT EXISTS (SELECT 1 FROM looked k WHERE k.tag = l.tag)

@@ -93,6 +93,10 @@ function readConfig(options: ConnectionOptions): pg.PoolConfig {
 /** SQLSTATE classes that say that the database is away or gives up, not that the statement was wrong. */
 const awayClasses = new Set(['08', '53', '55', '57', '58']);
 
+/** A deadlock or a serialisation that was lost to somebody else: the statement did nothing. */
+const lostStates = new Set(['40P01', '40001']);
+const mostTries = 4;
+
 interface DatabaseError extends Error {
   code?: string;
 }
@@ -108,7 +112,7 @@ function translate(error: unknown): Error {
   if (error instanceof StoreUnavailable) return error;
   if (!(error instanceof Error)) return new StoreUnavailable(String(error));
   const state = stateOf(error);
-  if (state === null || awayClasses.has(state.slice(0, 2)) || state === '40001' || state === '40P01') {
+  if (state === null || awayClasses.has(state.slice(0, 2)) || lostStates.has(state)) {
     return new StoreUnavailable(`The database does not answer: ${error.message}.`);
   }
   return error;
@@ -134,7 +138,19 @@ export class Connections {
   }
 
   /** Runs one auto-committed statement. @throws StoreUnavailable when the database is away, else its own error */
-  run: Run = (statement) => this.#begin(() => this.#query(this.#pool, statement));
+  run: Run = (statement) => this.#begin(() => this.#insist(statement));
+
+  /** A statement that lost a deadlock did nothing, and is run again. */
+  async #insist(statement: Statement): ReturnType<Run> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#query(this.#pool, statement);
+      } catch (error) {
+        const again = lostStates.has(stateOf(error) ?? '') && tries < mostTries;
+        if (!again) throw translate(error);
+      }
+    }
+  }
 
   /** What has begun before the close is done to its end. */
   async #begin<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -159,7 +175,7 @@ export class Connections {
       });
       return { rows: rows as Record<string, unknown>[], count: rowCount ?? 0 };
     } catch (error) {
-      throw translate(error);
+      throw lostStates.has(stateOf(error) ?? '') ? error : translate(error);
     }
   }
 
@@ -189,7 +205,7 @@ export class Connections {
           () => false,
         ));
       client.release(!known);
-      throw error;
+      throw lostStates.has(stateOf(error) ?? '') ? translate(error) : error;
     }
   }
 
