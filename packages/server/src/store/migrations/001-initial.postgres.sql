@@ -247,7 +247,7 @@ CREATE TABLE nodes (
 );
 
 -- As in SQLite (see there): `available_at` is lane time, with two ranges beyond all times. `holder` is the node that
--- holds the row. Held rows are not in the claim index: most deliveries are held from birth to end.
+-- holds the row; `bytes` is the length of the event's body. Held rows are not in the claim index: most deliveries are held from birth to end.
 CREATE TABLE pending (
   tag text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
@@ -259,6 +259,7 @@ CREATE TABLE pending (
   extra bigint NOT NULL DEFAULT 0,
   asked bigint NOT NULL DEFAULT 0,
   order_key text COLLATE "C",
+  bytes bigint NOT NULL,
   last_status bigint,
   last_cause text COLLATE "C",
   created_at bigint NOT NULL,
@@ -268,6 +269,26 @@ CREATE INDEX pending_by_lane ON pending (tag, available_at) WHERE available_at <
 CREATE INDEX pending_by_order ON pending (tag, order_key, event_seq) WHERE order_key IS NOT NULL;
 CREATE INDEX pending_held_in_order ON pending (tag, order_key)
   WHERE order_key IS NOT NULL AND available_at >= 9000000000000000;
+
+-- The first delivery of each of the first `most` order keys of a lane, one look-up in the index for each key.
+CREATE FUNCTION ordered_heads(lane text, most bigint)
+  RETURNS TABLE (order_key text, id text, available_at bigint) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  head record;
+BEGIN
+  SELECT p.order_key, p.id, p.available_at INTO head FROM pending p
+   WHERE p.tag = lane AND p.order_key IS NOT NULL ORDER BY p.order_key, p.event_seq LIMIT 1;
+  FOR i IN 1..most LOOP
+    EXIT WHEN head.id IS NULL;
+    order_key := head.order_key;
+    id := head.id;
+    available_at := head.available_at;
+    RETURN NEXT;
+    SELECT p.order_key, p.id, p.available_at INTO head FROM pending p
+     WHERE p.tag = lane AND p.order_key IS NOT NULL AND p.order_key > head.order_key
+     ORDER BY p.order_key, p.event_seq LIMIT 1;
+  END LOOP;
+END $$;
 
 -- Only SQLite has deliveries without a row.
 CREATE VIEW born AS

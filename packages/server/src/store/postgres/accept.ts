@@ -81,13 +81,13 @@ stored AS (
    ORDER BY f.seq
 ),
 made AS (
-  INSERT INTO pending (tag, id, event_seq, type, available_at, holder, order_key, created_at)
+  INSERT INTO pending (tag, id, event_seq, type, available_at, holder, order_key, bytes, created_at)
   SELECT j.tag, j.uid || j.tag, j.seq, j.type,
          CASE WHEN j.leased THEN ${heldAt} WHEN j.ordering = 'none' THEN j.accepted_at - j.shift_ms
               ELSE j.accepted_at - j.shift_ms + ${orderedOffset} END,
          CASE WHEN j.leased THEN $16 END,
          CASE j.ordering WHEN 'none' THEN NULL WHEN 'all' THEN '' ELSE coalesce(j.project_id, '') END,
-         j.accepted_at
+         j.length, j.accepted_at
     FROM judged j ORDER BY j.tag, j.uid
 ),
 marked AS (${markLanes('SELECT tag, min(accepted_at) FROM judged WHERE NOT leased AND NOT closed GROUP BY tag')})

@@ -14,7 +14,7 @@ const orderedKeys = 1_000;
 const never = heldAt;
 
 const text = `
-WITH RECURSIVE
+WITH
 due AS (
   SELECT l.tag, l.owner FROM lanes l
    WHERE l.due_at <= $3::int8 AND NOT l.tag = ANY ($1::text[])
@@ -45,19 +45,22 @@ looked AS MATERIALIZED (
                         OR NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = o.owner AND n.lease_until > now())))
 ),
 free AS MATERIALIZED (
-  SELECT k.tag, p.id, p.available_at
+  SELECT k.tag, p.id, p.available_at, p.bytes
     FROM looked k CROSS JOIN LATERAL (
-      SELECT p.id, p.available_at, p.event_seq FROM pending p
+      SELECT p.id, p.available_at, p.bytes FROM pending p
        WHERE p.tag = k.tag AND p.available_at <= k.lane_now AND p.available_at < ${orderedOffset}
          AND p.available_at < ${heldAt}
        ORDER BY p.available_at, p.id LIMIT k.most FOR UPDATE SKIP LOCKED
     ) p
    WHERE k.alive
 ),
+-- By the length in the row: to join the partitioned events here let PostgreSQL 18.4 crash (signal 11 in
+-- perform_pruning_base_step), since a row that another session has just changed makes it plan the parts of the statement
+-- a second time, and both share what they know of partitions.
 sized AS (
   SELECT f.tag, f.id, f.available_at,
-         sum(octet_length(v.body)) OVER (PARTITION BY f.tag ORDER BY f.available_at, f.id) - octet_length(v.body) AS before
-    FROM free f JOIN pending p ON p.tag = f.tag AND p.id = f.id JOIN events v ON v.seq = p.event_seq
+         sum(f.bytes) OVER (PARTITION BY f.tag ORDER BY f.available_at, f.id) - f.bytes AS before
+    FROM free f
 ),
 fitting AS MATERIALIZED (
   SELECT s.tag, s.id, s.available_at FROM sized s JOIN looked k ON k.tag = s.tag WHERE s.before < k.bytes
@@ -65,19 +68,7 @@ fitting AS MATERIALIZED (
 heads AS MATERIALIZED (
   SELECT k.tag, h.id, h.order_key, h.available_at,
          h.available_at - ${orderedOffset} <= k.lane_now AS is_due, k.most
-    FROM looked k CROSS JOIN LATERAL (
-      WITH RECURSIVE keys AS (
-        (SELECT p.order_key, p.id, p.available_at, 1 AS n FROM pending p
-          WHERE p.tag = k.tag AND p.order_key IS NOT NULL ORDER BY p.order_key, p.event_seq LIMIT 1)
-        UNION ALL
-        SELECT q.order_key, q.id, q.available_at, keys.n + 1 FROM keys CROSS JOIN LATERAL (
-          SELECT p.order_key, p.id, p.available_at FROM pending p
-           WHERE p.tag = k.tag AND p.order_key IS NOT NULL AND p.order_key > keys.order_key
-           ORDER BY p.order_key, p.event_seq LIMIT 1) q
-         WHERE keys.n < ${orderedKeys}
-      )
-      SELECT * FROM keys
-    ) h
+    FROM looked k CROSS JOIN LATERAL ordered_heads(k.tag, ${orderedKeys}) h
    WHERE k.alive AND k.special AND h.available_at < ${heldAt}
      AND NOT EXISTS (SELECT 1 FROM pending b WHERE b.tag = k.tag AND b.order_key = h.order_key
                         AND b.order_key IS NOT NULL AND b.available_at >= ${heldAt})

@@ -16,8 +16,8 @@ UPDATE pending SET asked = asked + 1,
                            ELSE $3::int8 + ${orderedOffset} END
  WHERE tag = $1 AND id = $2`;
 const extraText = `
-INSERT INTO pending (tag, id, event_seq, type, attempts, available_at, extra, asked, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, 1, 1, $7)`;
+INSERT INTO pending (tag, id, event_seq, type, attempts, available_at, extra, asked, bytes, created_at)
+SELECT $1, $2, $3, $4, $5, $6, 1, 1, octet_length(v.body), $7 FROM events v WHERE v.seq = $3`;
 
 /** One attempt now: brings a pending delivery forward, or makes one beside a finished delivery. In a transaction. */
 export async function redeliver(run: Run, key: string, now: number, audit: Step): Promise<RedeliverOutcome> {
