@@ -7,10 +7,12 @@ import { deliveryIn, listDeliveries, makeWebhook, newEvent, publish, until } fro
 import { createDatabase } from './support/postgres.ts';
 import { newDataDir, type Posthorn, startPosthorn, startRefused } from './support/posthorn.ts';
 import { type Receiver, startReceiver } from './support/receiver.ts';
+import { startTcpProxy } from './support/tcp-proxy.ts';
 
 const shared = {
   POSTHORN_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
   POSTHORN_RETRY_SCHEDULE: '200ms,1s,2s',
+  POSTHORN_TIMEOUT: '4s',
   POSTHORN_LOG_LEVEL: 'error',
 };
 
@@ -101,6 +103,28 @@ describe('two nodes on one database', () => {
     nodes[1] = await startNode();
   });
 
+  test('a node that is paused loses its work to the other, and goes on when it continues', async () => {
+    receiver.script('hang');
+    const webhook = await makeWebhook(at(0), receiver.url);
+    const from = receiver.requests.length;
+    const ids: string[] = [];
+    for (let n = 0; n < 10; n++) ids.push((await publish(at(1), newEvent(n))).id);
+    await receiver.waitFor(from + 1);
+    at(1).process.kill('SIGSTOP');
+    const underWay = new Set(arrivals(from));
+    receiver.script({ status: 200 });
+    const delivered = () => listDeliveries(at(0), webhook.id, '&state=delivered');
+    await until(delivered, ({ length }) => length === ids.length, 30_000);
+    at(1).process.kill('SIGCONT');
+    const { id } = await publish(at(1), newEvent(99));
+    await deliveryIn(at(1), 'delivered', id);
+    const counts = new Map(ids.map((one) => [one, arrivals(from).filter((other) => other === one).length]));
+    for (const [one, count] of counts) {
+      assert.ok(count === 1 || (underWay.has(one) && count === 2), `${one} was sent ${count} times`);
+    }
+    await at(0).call('DELETE', `/v1/webhooks/${webhook.id}`);
+  });
+
   test('a node that only accepts leaves the sending to the others', async () => {
     receiver.script({ status: 200 });
     const webhook = await makeWebhook(at(0), receiver.url);
@@ -129,6 +153,46 @@ describe('two nodes on one database', () => {
 });
 
 describe('the database goes away', () => {
+  test('silent, not refused: a publish is 503 in seconds, readiness says so, and work goes on by itself', async () => {
+    const { url } = await createDatabase();
+    const proxy = await startTcpProxy(Number(new URL(url).port));
+    const behind = new URL(url);
+    behind.port = String(proxy.port);
+    const receiver = await startReceiver();
+    const node = await startPosthorn({
+      ...shared,
+      DATABASE_URL: behind.href,
+      POSTHORN_DATABASE_TIMEOUT: '1500ms',
+    });
+    try {
+      await makeWebhook(node, receiver.url);
+      const first = await publish(node);
+      await deliveryIn(node, 'delivered', first.id);
+      proxy.stop();
+      const startedAt = performance.now();
+      const refused = await node.call('POST', '/v1/events', { body: newEvent(1, { id: 'in-doubt' }) });
+      assert.equal(refused.status, 503);
+      assert.equal(refused.headers.get('retry-after'), '1');
+      assert.match(refused.body.error.message, /id of your own/);
+      assert.ok(performance.now() - startedAt < 10_000);
+      assert.equal((await node.call('GET', '/readyz')).status, 503);
+      proxy.resume();
+      await until(
+        () => node.call('POST', '/v1/events', { body: newEvent(1, { id: 'in-doubt' }) }),
+        ({ status }) => status === 202 || status === 200,
+      );
+      await deliveryIn(node, 'delivered', 'in-doubt');
+      await until(
+        () => node.call('GET', '/readyz'),
+        ({ status }) => status === 200,
+      );
+    } finally {
+      await node.close();
+      await receiver.close();
+      await proxy.close();
+    }
+  });
+
   test('sessions that are ended under load lose nothing that was answered', async () => {
     const { url } = await createDatabase();
     const receiver = await startReceiver();

@@ -594,6 +594,45 @@ describe('the store', () => {
   });
 });
 
+describe('a lease', () => {
+  test('nothing is sent once it could have ended, and what waits goes on when it is renewed', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    bed.store.leaseEndsAt = bed.clock.monotonic();
+    bed.bear(bed.endpoint('lane'));
+    await settle();
+    await bed.clock.advance(1_000);
+    assert.equal(bed.sender.sent.length, 0);
+    bed.store.leaseEndsAt = bed.clock.monotonic() + 10_000;
+    await bed.clock.advance(300);
+    assert.equal(bed.sender.sent.length, 1);
+  });
+
+  test('when it was lost, what waited is forgotten: it is others’ by now', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    bed.store.leaseEndsAt = bed.clock.monotonic();
+    bed.bear(bed.endpoint('lane'));
+    await settle();
+    bed.store.listener?.onLeaseLost();
+    bed.store.leaseEndsAt = Number.POSITIVE_INFINITY;
+    await bed.clock.advance(1_000);
+    assert.equal(bed.sender.sent.length, 0);
+    assert.equal(bed.dispatcher.figures.waiting, 0);
+    assert.deepEqual(bed.faults, []);
+  });
+
+  test('work of another node is looked for at once', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    await settle();
+    bed.put(bed.endpoint('lane'), 1);
+    bed.store.listener?.onWork();
+    await settle();
+    assert.equal(bed.sender.sent.length, 1);
+  });
+});
+
 describe('a stop', () => {
   test('gives back what waits, waits for what is under way and its record, and starts nothing more', async () => {
     const bed = new Bed();

@@ -3,7 +3,7 @@
 import { type Content, sameContent } from '../../core/content.ts';
 import { timeOfId } from '../../id.ts';
 import type { Accepted, AcceptGroup, AcceptOutcome, Birth, NewEvent } from '../store.ts';
-import { heldAt, markLanes, orderedOffset } from './available-at.ts';
+import { bornSuffix, heldAt, markLanes, orderedOffset } from './available-at.ts';
 import type { Run, Statement } from './connection.ts';
 import type { Hints } from './hints.ts';
 
@@ -85,7 +85,7 @@ made AS (
   SELECT j.tag, j.uid || j.tag, j.seq, j.type,
          CASE WHEN j.leased THEN ${heldAt} WHEN j.ordering = 'none' THEN j.accepted_at - j.shift_ms
               ELSE j.accepted_at - j.shift_ms + ${orderedOffset} END,
-         CASE WHEN j.leased THEN $16 END,
+         CASE WHEN j.leased THEN $16 || '${bornSuffix}' END,
          CASE j.ordering WHEN 'none' THEN NULL WHEN 'all' THEN '' ELSE coalesce(j.project_id, '') END,
          j.length, j.accepted_at
     FROM judged j ORDER BY j.tag, j.uid

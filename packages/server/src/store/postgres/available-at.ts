@@ -10,3 +10,12 @@ export const laneTime = (at: string, now: string): string =>
 export const markLanes = (select: string): string => `
   INSERT INTO lanes AS l (tag, due_at) ${select} ORDER BY 1
   ON CONFLICT (tag) DO UPDATE SET due_at = least(l.due_at, excluded.due_at), touched = l.touched + 1`;
+
+/** After a node's name in `holder` of what it holds from birth; what it has claimed has the name alone. */
+export const bornSuffix = ':born';
+/** Whether a row is held by the node of the parameter `node`. */
+export const heldBy = (holder: string, node: string): string =>
+  `${holder} IN (${node}, ${node} || '${bornSuffix}')`;
+/** Whether the node that holds a row still has its lease. */
+export const holderLives = (holder: string): string =>
+  `EXISTS (SELECT 1 FROM nodes n WHERE n.id = split_part(${holder}, ':', 1) AND n.lease_until > now())`;

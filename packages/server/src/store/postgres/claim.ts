@@ -10,6 +10,8 @@ import type { Hints } from './hints.ts';
 const workingMs = 5_000;
 /** How many keys of an ordered lane one claim looks at. */
 const orderedKeys = 1_000;
+/** Who claims for a process that does not send, as tests do: it has no lease. */
+export const nobody = 'nobody';
 /** The marker of a lane that has an owner and no work. */
 const never = heldAt;
 
@@ -39,10 +41,12 @@ looked AS MATERIALIZED (
     FROM wanted w
     JOIN endpoints e ON e.tag = w.tag
     LEFT JOIN lanes l ON l.tag = w.tag
-   WHERE (e.ordering = 'none' AND e.max_concurrency IS NULL AND e.rate_per_second IS NULL)
+   -- A node whose lease has ended takes nothing: what it took nobody would find.
+   WHERE ($6::text = '${nobody}' OR EXISTS (SELECT 1 FROM nodes n WHERE n.id = $6 AND n.lease_until > now()))
+     AND ((e.ordering = 'none' AND e.max_concurrency IS NULL AND e.rate_per_second IS NULL)
       OR EXISTS (SELECT 1 FROM locked o WHERE o.tag = w.tag
-                   AND (o.owner IS NULL OR o.owner = $6::text
-                        OR NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = o.owner AND n.lease_until > now())))
+                   AND (o.owner IS NULL OR o.owner = $6
+                        OR NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = o.owner AND n.lease_until > now()))))
 ),
 free AS MATERIALIZED (
   SELECT k.tag, p.id, p.available_at, p.bytes
@@ -192,8 +196,7 @@ export async function claim(
       result.nextDueAt = row.next_due;
     }
   }
-  const place = new Map(result.looked.map(({ tag }, index) => [tag, index]));
-  claimed.sort((a, b) => (place.get(a.tag) ?? 0) - (place.get(b.tag) ?? 0) || (a.key < b.key ? -1 : 1));
+  claimed.sort((a, b) => a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1));
   result.claimed = claimed;
   return result;
 }

@@ -34,12 +34,21 @@ import type {
 import { type AcceptItem, acceptBatch, idsOf, readGroup, readKnown } from './accept.ts';
 import { Batches } from './batches.ts';
 import { applyChange } from './change.ts';
-import { claim } from './claim.ts';
+import { claim, nobody } from './claim.ts';
 import { type ConnectionOptions, Connections, stateOf } from './connection.ts';
 import { cancelRemoved, finishBatch, keyOfRecord, release } from './finish.ts';
 import { followHints, Hints, SenderHints } from './hints.ts';
 import { keepPartitions, migrate } from './migrate.ts';
-import { enterNode, leaseMs, leaveNode, renewLease, renewMs, rescue } from './nodes.ts';
+import {
+  enterNode,
+  freeBorn,
+  freeClaimed,
+  leaseMs,
+  leaveNode,
+  renewLease,
+  renewMs,
+  rescue,
+} from './nodes.ts';
 import { readEndpoints, readFigures, redeliver, sweep } from './upkeep.ts';
 
 /** How many publish calls and attempts one statement carries at the most. */
@@ -53,6 +62,9 @@ const partitionsEveryMs = 3_600_000;
 /** Other nodes hear of new work on this channel, from each node at most once in so many ms. */
 const workChannel = 'posthorn_work';
 const notifyEveryMs = 20;
+/** How long, and how often, deliveries are looked for whose publish was not answered, ms. */
+const doubtMs = 15_000;
+const doubtEveryMs = 1_000;
 /** A node believes in its lease for so much less than the database does. */
 const leaseMarginMs = 1_000;
 
@@ -63,6 +75,7 @@ class PostgresDeliveries implements DeliveryStore {
   protected node: string | null;
   readonly #finishes: Batches<AttemptRecord, FinishOutcome>;
   readonly #closedLanes = new Set<string>();
+  #claimLost = false;
   protected commits = 0;
   protected commitRows = 0;
 
@@ -100,8 +113,18 @@ class PostgresDeliveries implements DeliveryStore {
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     this.#finishes.flush();
-    // A node without a name of its own claims under one that nobody renews, which is never asked of a real one.
-    return claim(this.connections.run, request, this.node ?? 'nobody', this.hints);
+    const node = this.node ?? nobody;
+    if (this.#claimLost) {
+      await freeClaimed(this.connections.run, request.now, node, this.hints.keys());
+      this.#claimLost = false;
+    }
+    try {
+      return await claim(this.connections.run, request, node, this.hints);
+    } catch (error) {
+      // It may have been done all the same; then nobody knows of what it took.
+      this.#claimLost = true;
+      throw error;
+    }
   }
 
   async release(leases: Lease[], at: number): Promise<void> {
@@ -138,7 +161,8 @@ class PostgresDeliveries implements DeliveryStore {
   }
 
   async sweep(now: number): Promise<void> {
-    await rescue(this.connections.run, now, false);
+    // Whatever a dead node's last words were: nothing sleeps for ever.
+    await rescue(this.connections.run, now, this.node !== null);
     await sweep(this.connections.run, now, [...this.#closedLanes]);
   }
 
@@ -175,6 +199,9 @@ class PostgresStore extends PostgresDeliveries implements Store {
   readonly #options: PostgresOptions;
   readonly #accepts: Batches<AcceptItem, AcceptOutcome | 'again'>;
   #notifyTimer: Timer | null = null;
+  /** Events (by uid) whose publish was not answered, and until when they are looked for, monotonic ms. */
+  readonly #doubtful = new Map<string, number>();
+  #doubtTimer: Timer | null = null;
 
   constructor(connections: Connections, options: PostgresOptions, node: string | null) {
     super(connections, new Hints(), node);
@@ -196,6 +223,7 @@ class PostgresStore extends PostgresDeliveries implements Store {
       if (outcomes.some(leavesWork)) this.#notifySoon();
       return outcomes;
     } catch (error) {
+      if (error instanceof StoreUnavailable) this.#doubt(items);
       const [item] = items;
       if (items.length > 1 || item === undefined || stateOf(error) !== divisionByZero) throw error;
       // Some ids of this call were there already, and the statement stored none of its events.
@@ -205,6 +233,29 @@ class PostgresStore extends PostgresDeliveries implements Store {
       const conflict = (await readKnown(this.connections.run, own)).get(item);
       return [conflict === undefined ? 'again' : { kind: 'conflict', index: item.first.indexOf(conflict) }];
     }
+  }
+
+  /**
+   * A publish without an answer may have been done all the same, its deliveries held by this node, which does not know.
+   * For as long as the database may still be at it they are looked for, and freed.
+   */
+  #doubt(items: AcceptItem[]): void {
+    const until = clock.monotonic() + doubtMs;
+    for (const { distinct } of items) for (const { uid } of distinct) this.#doubtful.set(uid, until);
+    this.#doubtTimer ??= clock.after(doubtEveryMs, () => void this.#settleDoubts());
+  }
+
+  async #settleDoubts(): Promise<void> {
+    const now = clock.monotonic();
+    const uids = [...this.#doubtful.keys()];
+    try {
+      if (this.node !== null) await freeBorn(this.connections.run, clock.now(), this.node, uids);
+      for (const [uid, until] of this.#doubtful) if (until < now) this.#doubtful.delete(uid);
+    } catch (error) {
+      ignoreLostHint(error);
+    }
+    this.#doubtTimer =
+      this.#doubtful.size === 0 ? null : clock.after(doubtEveryMs, () => void this.#settleDoubts());
   }
 
   /** Tells other nodes that there is work, at most once in a while, and never inside a commit. */
@@ -263,6 +314,7 @@ class PostgresStore extends PostgresDeliveries implements Store {
 
   override async close(): Promise<void> {
     this.#notifyTimer?.cancel();
+    this.#doubtTimer?.cancel();
     await this.#accepts.drain();
     await super.close();
   }

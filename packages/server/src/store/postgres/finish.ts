@@ -1,7 +1,7 @@
 // Finish on PostgreSQL: any number of attempts and the states they cause, in one statement, and only for deliveries that
 // this node still holds. core/delivery.ts draws the states; sqlite/finish.ts is the same, row by row.
 import type { AttemptRecord, FinishOutcome, Lease } from '../store.ts';
-import { heldAt, laneTime, markLanes, orderedOffset } from './available-at.ts';
+import { heldAt, heldBy, laneTime, markLanes, orderedOffset } from './available-at.ts';
 import type { Run } from './connection.ts';
 import type { Hints } from './hints.ts';
 
@@ -17,7 +17,7 @@ held AS MATERIALIZED (
   SELECT i.*, i.started_at + round(i.duration_ms::numeric)::int8 AS finished_at, p.event_seq, p.type, p.asked, p.order_key,
          p.created_at
     FROM pending p JOIN input i ON i.tag = p.tag AND i.id = p.id
-   WHERE p.holder = $20::text AND p.available_at = ${heldAt} AND p.extra = i.extra
+   WHERE ${heldBy('p.holder', '$20::text')} AND p.available_at = ${heldAt} AND p.extra = i.extra
    ORDER BY p.tag, p.id FOR UPDATE OF p
 ),
 decided AS MATERIALIZED (
@@ -152,7 +152,7 @@ WITH given AS (
     FROM unnest($1::text[], $2::text[]) AS i (tag, id)
     JOIN pending p ON p.tag = i.tag AND p.id = i.id
     JOIN endpoints e ON e.tag = p.tag
-   WHERE p.holder = $4::text AND p.available_at = ${heldAt}
+   WHERE ${heldBy('p.holder', '$4::text')} AND p.available_at = ${heldAt}
    ORDER BY p.tag, p.id FOR UPDATE OF p
 ),
 freed AS (

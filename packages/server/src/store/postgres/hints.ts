@@ -21,6 +21,11 @@ export class Hints {
     return this.room.of(tag);
   }
 
+  /** Keys of what is held. */
+  keys(): string[] {
+    return [...this.held.keys()];
+  }
+
   hold(key: string, tag: string, bytes: number): void {
     if (this.held.has(key)) return;
     this.held.set(key, { tag, bytes });

@@ -1,7 +1,8 @@
 // Nodes and their leases, by the database's clock. A node that sends renews its lease every few seconds; what a node held
 // whose lease has ended is due again at once, for anybody. A node that comes back after that takes a new name: what it
 // held under the old one is no longer its own.
-import { heldAt, laneTime, markLanes, orderedOffset } from './available-at.ts';
+import { uidLength } from '../../id.ts';
+import { bornSuffix, heldAt, holderLives, laneTime, markLanes, orderedOffset } from './available-at.ts';
 import type { Run } from './connection.ts';
 
 /** How long a lease is good for, and how often it is renewed, ms. Work of a dead node is taken over within their sum. */
@@ -36,11 +37,12 @@ export async function leaveNode(run: Run, id: string): Promise<void> {
 
 const expiredText = 'DELETE FROM nodes WHERE lease_until <= now() RETURNING id';
 
-const rescueText = `
+/** Frees held rows for which `condition` holds, due at $1 (epoch ms). */
+const freeText = (condition: string): string => `
 WITH orphans AS (
   SELECT p.tag, p.id, ${laneTime('$1::int8', '$1::int8')} AS lane_at, e.removed_at IS NOT NULL AS removed
     FROM pending p JOIN endpoints e ON e.tag = p.tag
-   WHERE p.available_at = ${heldAt} AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = p.holder AND n.lease_until > now())
+   WHERE p.available_at = ${heldAt} AND ${condition}
    ORDER BY p.tag, p.id FOR UPDATE OF p SKIP LOCKED
 ),
 freed AS (
@@ -54,6 +56,25 @@ gone AS (
 marked AS (${markLanes('SELECT DISTINCT tag, $1::int8 FROM orphans')})
 SELECT count(*) AS count FROM orphans`;
 
+const rescueText = freeText(`NOT ${holderLives('p.holder')}`);
+const freeBornText = freeText(
+  `p.holder = $2 || '${bornSuffix}' AND left(p.id, ${uidLength}) = ANY ($3::text[])`,
+);
+const freeClaimedText = freeText('p.holder = $2 AND NOT p.id = ANY ($3::text[])');
+
+const countOf = ({ rows }: { rows: Record<string, unknown>[] }): number =>
+  (rows[0] as { count: number } | undefined)?.count ?? 0;
+
+/** Frees what was born of events (by uid) whose publish was never answered, so that nobody knows that it is held. */
+export async function freeBorn(run: Run, now: number, node: string, uids: string[]): Promise<number> {
+  return countOf(await run({ name: 'free born', text: freeBornText, values: [now, node, uids] }));
+}
+
+/** Frees what a claim took whose answer was lost: everything claimed but `known` (keys). No claim may be under way. */
+export async function freeClaimed(run: Run, now: number, node: string, known: string[]): Promise<number> {
+  return countOf(await run({ name: 'free claimed', text: freeClaimedText, values: [now, node, known] }));
+}
+
 /**
  * Takes over what nodes without a lease held: due at `now` (epoch ms). Looks through all pending work, and therefore only
  * when a lease has ended, or `always`.
@@ -62,6 +83,5 @@ SELECT count(*) AS count FROM orphans`;
 export async function rescue(run: Run, now: number, always: boolean): Promise<number> {
   const { count } = await run({ name: 'expired', text: expiredText, values: [] });
   if (count === 0 && !always) return 0;
-  const { rows } = await run({ name: 'rescue', text: rescueText, values: [now] });
-  return (rows[0] as { count: number } | undefined)?.count ?? 0;
+  return countOf(await run({ name: 'rescue', text: rescueText, values: [now] }));
 }

@@ -1,0 +1,174 @@
+// The hot statements on a real PostgreSQL: how many there are, that none reads a table from end to end, and that batches
+// in opposite order never fail one another.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
+import { createDatabase } from '../../../test/support/postgres.ts';
+import {
+  addTeam,
+  addWebhook,
+  attemptOf,
+  claimLane,
+  type Held,
+  newEvent,
+  publishHeld,
+  startAt,
+} from '../conformance/bed.ts';
+import type { Store } from '../store.ts';
+import { openPostgresStore } from './client.ts';
+
+interface Opened {
+  store: Store;
+  admin: pg.Client;
+  close(): Promise<void>;
+}
+
+async function open(url: string): Promise<Opened> {
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  const connection = { url, size: 4, deadlineMs: 60_000, connectMs: 5_000 };
+  const store = await openPostgresStore({ connection, now: startAt, delivers: true });
+  await admin.query("UPDATE nodes SET lease_until = now() + interval '1 hour'");
+  return {
+    store,
+    admin,
+    async close() {
+      await store.close();
+      await admin.end();
+    },
+  };
+}
+
+describe('statements on the wire', () => {
+  const sent: string[] = [];
+  const query = pg.Client.prototype.query;
+  let opened: Opened;
+
+  before(async () => {
+    opened = await open((await createDatabase()).url);
+    // Every statement of every session of this process goes through here, BEGIN and COMMIT too.
+    pg.Client.prototype.query = function (this: pg.Client, ...given: unknown[]) {
+      const [first] = given as [string | { name?: string; text: string }];
+      sent.push(typeof first === 'string' ? first : (first.name ?? first.text));
+      return (query as (...all: unknown[]) => unknown).apply(this, given);
+    } as typeof query;
+  });
+  after(async () => {
+    pg.Client.prototype.query = query;
+    await opened.close();
+  });
+
+  test('an accept is one, with known ids two; a claim one; a finish of many one', async () => {
+    const { store } = opened;
+    const team = await addTeam(store);
+    const { tag } = await addWebhook(store, team);
+    sent.length = 0;
+    await Promise.all([1, 2, 3].map(() => store.accept({ events: [newEvent(team), newEvent(team)] })));
+    assert.deepEqual(sent.splice(0), ['accept']);
+    const given = newEvent(team, { id: 'mine' });
+    await store.accept({ events: [given] });
+    assert.deepEqual(sent.splice(0), ['accept']);
+    await store.accept({ events: [{ ...given, uid: newEvent(team).uid }] });
+    assert.deepEqual(sent.splice(0), ['accept', 'known']);
+    const held: Held[] = [];
+    for (let i = 0; i < 50; i++) held.push(await publishHeld(store, newEvent(team)));
+    sent.length = 0;
+    const finishing = held.map((one) => store.finish(attemptOf(one, { kind: 'retry', at: startAt })));
+    await Promise.all(finishing);
+    assert.deepEqual(sent.splice(0), ['finish']);
+    assert.equal((await claimLane(store, tag, startAt, 50)).length, 50);
+    assert.deepEqual(sent.splice(0), ['claim']);
+  });
+});
+
+describe('two nodes at once', () => {
+  test('batches in opposite order: every call is answered, and nothing is made twice', async () => {
+    const { url } = await createDatabase();
+    const nodes = [await open(url), await open(url)];
+    const [one, two] = nodes.map(({ store }) => store) as [Store, Store];
+    const team = await addTeam(one);
+    for (let i = 0; i < 10; i++) await addWebhook(one, team);
+    const ids = Array.from({ length: 200 }, (_, n) => `both-${n}`);
+    const call = async (store: Store, id: string) => {
+      const outcome = await store.accept({ events: [newEvent(team, { id }), newEvent(team)] });
+      assert.equal(outcome.kind, 'stored');
+      return outcome.kind === 'stored' && outcome.events[0]?.kind === 'stored';
+    };
+    const claiming = [one, two].map(async (store) => {
+      for (let round = 0; round < 20; round++) {
+        const { claimed } = await store.claim({
+          now: startAt + 1,
+          lanes: [],
+          others: { lanes: 64, each: 50 },
+        });
+        await store.release(
+          claimed.map(({ key, tag, body }) => ({ key, tag, bytes: body.length })),
+          startAt,
+        );
+      }
+    });
+    const [first, second] = await Promise.all([
+      Promise.all(ids.map((id) => call(one, id))),
+      Promise.all(ids.toReversed().map((id) => call(two, id))),
+      ...claiming,
+    ]);
+    const stored = [...first, ...second].filter(Boolean).length;
+    assert.equal(stored, ids.length, 'each id was stored by one of the two');
+    const { rows } = await (nodes[0] as Opened).admin.query('SELECT count(*)::int AS n FROM events');
+    assert.equal(rows[0].n, 600);
+    await Promise.all(nodes.map(({ close }) => close()));
+  });
+});
+
+describe('plans', () => {
+  const large = /Seq Scan on (pending|events\w*|deliveries\w*|attempts\w*|event_ids)\b/;
+
+  test('no hot statement reads a large table from end to end, 100,000 rows in each', async () => {
+    const { store, admin, close } = await open((await createDatabase()).url);
+    const team = await addTeam(store);
+    const { tag } = await addWebhook(store, team);
+    await store.accept({ events: [newEvent(team)] });
+    await admin.query(`
+      INSERT INTO events (seq, team_id, id, type, created_at, created_at_given, accepted_at, test, deliveries, body)
+        SELECT i, '${team}', 'event' || i, 'x', i, 0, i, 0, 1, '' FROM generate_series(1, 100000) i;
+      INSERT INTO deliveries (tag, id, event_seq, type, state, attempts, created_at, finished_at)
+        SELECT '${tag}', 'id' || i, i, 'x', 'delivered', 1, i, i FROM generate_series(1, 100000) i;
+      INSERT INTO attempts (delivery_id, number, event_seq, started_at, duration_ms, timings, url, request_headers, truncated)
+        SELECT 'id' || i, 1, i, i, 1, '', '', '', 0 FROM generate_series(1, 100000) i;
+      INSERT INTO pending (tag, id, event_seq, type, available_at, bytes, created_at)
+        SELECT '${tag}', 'waits' || i, i, 'x', i, 1, i FROM generate_series(1, 100000) i;
+      ANALYZE;`);
+    const texts: { name: string; text: string; values: unknown[] }[] = [];
+    const query = pg.Client.prototype.query;
+    pg.Client.prototype.query = function (this: pg.Client, ...given: unknown[]) {
+      const [first] = given as [{ name?: string; text: string; values: unknown[] }];
+      if (first.name !== undefined) texts.push({ name: first.name, text: first.text, values: first.values });
+      return (query as (...all: unknown[]) => unknown).apply(this, given);
+    } as typeof query;
+    try {
+      const event = newEvent(team, { id: 'given' });
+      await store.accept({ events: [event] });
+      await store.accept({ events: [{ ...event, uid: newEvent(team).uid }] });
+      const [held, other] = await claimLane(store, tag, startAt);
+      assert.ok(held !== undefined && other !== undefined);
+      await store.finish(attemptOf(held, { kind: 'delivered' }));
+      await store.release([{ key: other.key, tag, bytes: 1 }], startAt);
+    } finally {
+      pg.Client.prototype.query = query;
+    }
+    assert.deepEqual([...new Set(texts.map(({ name }) => name))].toSorted(), [
+      'accept',
+      'claim',
+      'finish',
+      'known',
+      'release',
+    ]);
+    await admin.query('SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off');
+    for (const { name, text, values } of texts) {
+      const { rows } = await admin.query({ text: `EXPLAIN ${text}`, values });
+      const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+      assert.doesNotMatch(plan, large, `${name}\n${plan}`);
+    }
+    await close();
+  });
+});
