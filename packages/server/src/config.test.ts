@@ -14,6 +14,7 @@ const defaults: Settings = {
   dataDir: './data',
   databaseUrl: null,
   databaseConnections: 6,
+  retentionMs: 30 * 86_400_000,
   databaseTimeoutMs: 5_000,
   adminToken: null,
   secretKeys: [],
@@ -83,6 +84,7 @@ const table: Record<string, { key: keyof Settings; good: [string, unknown][]; ba
     good: [['postgres://posthorn:x@db:5432/posthorn', 'postgres://posthorn:x@db:5432/posthorn']],
     bad: ['mysql://posthorn:hunter2hunter2@db/posthorn', 'postgres://db', 'hunter2hunter2'],
   },
+  POSTHORN_RETENTION: { key: 'retentionMs', good: [['90d', 90 * 86_400_000]], bad: ['0s', '30', '400d'] },
   POSTHORN_DATABASE_CONNECTIONS: { key: 'databaseConnections', good: [['8', 8]], bad: ['1', '101', 'many'] },
   POSTHORN_DATABASE_TIMEOUT: { key: 'databaseTimeoutMs', good: [['2s', 2_000]], bad: ['1ms', '2', 'ever'] },
   POSTHORN_ADMIN_TOKEN: {
@@ -268,6 +270,14 @@ test('a secret is never repeated, not even a wrong one', () => {
     }
   }
   assert.doesNotMatch(refusalOf({ POSTHORN_PUBLIC_URL: 'https://a:hunter2@example.com' }), /hunter2/);
+});
+
+test('a retention shorter than the retry schedule stops the start, and says by how much', () => {
+  const refusal = refusalOf({ POSTHORN_RETENTION: '1h', POSTHORN_RETRY_SCHEDULE: '30m,31m' });
+  assert.match(refusal, /POSTHORN_RETENTION is 1h.*\(61m\)/);
+  assert.match(refusalOf({ POSTHORN_RETENTION: '12h' }), /shorter than the retry schedule/);
+  const fits = { POSTHORN_RETENTION: '1h', POSTHORN_RETRY_SCHEDULE: '30m,30m' };
+  assert.equal(readSettings(fits).retentionMs, 3_600_000);
 });
 
 test('an unknown POSTHORN_ variable is refused, with the nearest name', () => {

@@ -36,6 +36,7 @@ export interface Settings {
   secretKeys: Buffer[];
   allowedNetworks: string;
   retryScheduleMs: number[];
+  retentionMs: number;
   timeoutMs: number;
   signatureHeader: string;
   roles: { api: boolean; deliver: boolean };
@@ -357,6 +358,16 @@ export const settingsTable: readonly Setting[] = [
     read: size(1_048_576, 4 * 1_073_741_824),
   }),
   define({
+    name: 'POSTHORN_RETENTION',
+    key: 'retentionMs',
+    group: 'Operating',
+    meaning: 'How long events, deliveries and attempts are kept; what is unfinished stays however old it is.',
+    fallback: '30d',
+    example: '90d',
+    expected: 'a duration from 1s to 365d, like 30d, and no shorter than the retry schedule',
+    read: duration(1_000, 365 * 86_400_000),
+  }),
+  define({
     name: 'POSTHORN_LOG_LEVEL',
     key: 'logLevel',
     group: 'Operating',
@@ -398,7 +409,14 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
     settings[setting.key] = given === '' ? fallbackOf(setting) : readGiven(setting, given);
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- config.test.ts: the table has every key once
-  return settings as Settings;
+  const read = settings as Settings;
+  const scheduleMs = read.retryScheduleMs.reduce((sum, wait) => sum + wait, 0);
+  if (read.retentionMs < scheduleMs) {
+    throw new SettingsError(
+      `POSTHORN_RETENTION is ${formatDuration(read.retentionMs)}, which is shorter than the retry schedule takes (${formatDuration(scheduleMs)}). Make it longer, or POSTHORN_RETRY_SCHEDULE shorter.`,
+    );
+  }
+  return read;
 }
 
 function fallbackOf(setting: Setting): unknown {

@@ -56,7 +56,7 @@ const dispatcher = new Dispatcher({
   },
   onFault,
 });
-const keeper = createKeeper(store, clock, onFault);
+const keeper = createKeeper(store, clock, settings.retentionMs, onFault);
 
 const early: BirthMessage[] = [];
 let started = false;

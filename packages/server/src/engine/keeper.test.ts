@@ -5,11 +5,13 @@ import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import { FakeDeliveries, newGate } from '../../test/support/fake-deliveries.ts';
 import { createKeeper } from './keeper.ts';
 
+const retentionMs = 3_600_000;
+
 function setUp() {
   const clock = new FakeClock();
   const store = new FakeDeliveries();
   const faults: string[] = [];
-  const keeper = createKeeper(store, clock, (_error, doing) => faults.push(doing));
+  const keeper = createKeeper(store, clock, retentionMs, (_error, doing) => faults.push(doing));
   return { clock, store, faults, keeper };
 }
 
@@ -22,6 +24,19 @@ test('removed webhooks are looked after every second, in batches until none is l
   assert.equal(store.cancels, 3);
   await clock.advance(1_000);
   assert.equal(store.cancels, 4);
+  await keeper.stop();
+});
+
+test('history is pruned every minute, batch after batch, of what is older than the retention', async () => {
+  const { clock, store, keeper } = setUp();
+  const startedAt = clock.now();
+  keeper.start();
+  store.pruneCounts.push(100, 100, 0);
+  await clock.advance(60_000);
+  const before = startedAt + 60_000 - retentionMs;
+  assert.deepEqual(store.prunes, [before, before, before]);
+  await clock.advance(60_000);
+  assert.equal(store.prunes.length, 4);
   await keeper.stop();
 });
 

@@ -1,11 +1,15 @@
 // The keeper: slow, steady work beside the deliveries. Writes the deliveries of removed endpoints as canceled, a few
-// at a time, and rebuilds lane markers, so that no delivery sleeps for ever.
+// at a time, rebuilds lane markers, so that no delivery sleeps for ever, and prunes what is older than the retention.
 import type { Clock, Timer } from '../clock.ts';
 import type { DeliveryStore } from '../store/store.ts';
 
 const cancelEveryMs = 1_000;
 const cancelBatch = 500;
 const sweepEveryMs = 30_000;
+/** Events looked at in one go: a few milliseconds of the store's time, between which it serves others. */
+const pruneBatch = 100;
+/** History is pruned ten times in a retention, and at least once a minute. */
+const pruneEvery = (retentionMs: number): number => Math.min(60_000, Math.max(1_000, retentionMs / 10));
 
 export interface Keeper {
   start(): void;
@@ -16,6 +20,7 @@ export interface Keeper {
 export function createKeeper(
   store: DeliveryStore,
   clock: Clock,
+  retentionMs: number,
   onFault: (error: unknown, doing: string) => void,
 ): Keeper {
   let stopped = false;
@@ -40,10 +45,15 @@ export function createKeeper(
     while (!stopped && (await store.cancelRemoved(cancelBatch)) === cancelBatch);
   }
 
+  async function pruneAll(): Promise<void> {
+    while (!stopped && (await store.prune(clock.now() - retentionMs, pruneBatch)) > 0);
+  }
+
   return {
     start() {
       every(cancelEveryMs, 'canceling deliveries of removed webhooks', cancelAll);
       every(sweepEveryMs, 'looking for forgotten lanes', () => store.sweep(clock.now()));
+      every(pruneEvery(retentionMs), 'pruning history', pruneAll);
     },
     async stop() {
       stopped = true;

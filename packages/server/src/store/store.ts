@@ -192,6 +192,11 @@ export interface DeliveryStore {
   endpoints(tags: string[]): Promise<EndpointRow[]>;
   /** Writes up to `limit` pending deliveries of removed endpoints as canceled. Returns how many there were. */
   cancelRemoved(limit: number): Promise<number>;
+  /**
+   * Deletes events accepted before `before` (epoch ms) with all that belongs to them, oldest first, looking at up to
+   * `limit` of them; those with an unfinished delivery stay. Answers zero when there is nothing more to look at.
+   */
+  prune(before: number, limit: number): Promise<number>;
   /** Rebuilds markers that a crash may have lost. */
   sweep(now: number): Promise<void>;
   /** Writes what waits, then lets go of the store. */

@@ -38,9 +38,17 @@ export class FakeDeliveries implements DeliveryStore {
   /** What `cancelRemoved` answers, one after the other; then zero. */
   readonly cancelCounts: number[] = [];
   cancels = 0;
+  /** What `prune` was asked, and what it answers, one after the other; then zero. */
+  readonly prunes: number[] = [];
+  readonly pruneCounts: number[] = [];
   leaseEndsAt = Number.POSITIVE_INFINITY;
   listener: DeliveryListener | null = null;
   sweeps: number[] = [];
+
+  async prune(before: number): Promise<number> {
+    this.prunes.push(before);
+    return this.pruneCounts.shift() ?? 0;
+  }
 
   listen(listener: DeliveryListener): void {
     this.listener = listener;

@@ -8,6 +8,7 @@ import { describeFinishing } from './finishing.ts';
 import { describeKeeping } from './keeping.ts';
 import { describeOrdering } from './ordering.ts';
 import { describeProperty } from './property.ts';
+import { describePruning } from './pruning.ts';
 import { describeReading } from './reading.ts';
 
 export type { OpenedStore, OpenOptions, OpenStore } from './bed.ts';
@@ -21,6 +22,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeOrdering(open);
     describeChanging(open);
     describeKeeping(open);
+    describePruning(open);
     describeReading(open);
     describeProperty(open);
   });

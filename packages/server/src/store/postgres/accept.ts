@@ -6,11 +6,7 @@ import type { Accepted, AcceptGroup, AcceptOutcome, Birth, NewEvent } from '../s
 import { bornSuffix, heldAt, markLanes, orderedOffset } from './available-at.ts';
 import type { Run, Statement } from './connection.ts';
 import type { Hints } from './hints.ts';
-
-/** When the numbers of events begin: 2026-01-01 in epoch ms. */
-export const numbersBeginAt = 1_767_225_600_000;
-/** Numbers within one ms. */
-export const numbersPerMs = 16_384;
+import { numbersBeginAt, numbersPerMs } from './numbers.ts';
 
 /** A publisher hears within this time that the database is away. */
 const publishDeadlineMs = 1_500;

@@ -49,6 +49,7 @@ import {
   renewMs,
   rescue,
 } from './nodes.ts';
+import { byRowBelowMs, Pruner } from './prune.ts';
 import { readEndpoints, readFigures, redeliver, sweep } from './upkeep.ts';
 
 /** How many publish calls and attempts one statement carries at the most. */
@@ -76,13 +77,15 @@ class PostgresDeliveries implements DeliveryStore {
   readonly #finishes: Batches<AttemptRecord, FinishOutcome>;
   readonly #closedLanes = new Set<string>();
   #claimLost = false;
+  readonly #pruner: Pruner;
   protected commits = 0;
   protected commitRows = 0;
 
-  constructor(connections: Connections, hints: Hints, node: string | null) {
+  constructor(connections: Connections, hints: Hints, node: string | null, pruneByRowBelowMs = byRowBelowMs) {
     this.connections = connections;
     this.hints = hints;
     this.node = node;
+    this.#pruner = new Pruner(connections, pruneByRowBelowMs);
     this.#finishes = new Batches({
       clock,
       most: attemptsPerStatement,
@@ -160,6 +163,10 @@ class PostgresDeliveries implements DeliveryStore {
     return cancelRemoved(this.connections.run, limit);
   }
 
+  prune(before: number, limit: number): Promise<number> {
+    return this.#pruner.prune(before, limit, clock.now());
+  }
+
   async sweep(now: number): Promise<void> {
     // Whatever a dead node's last words were: nothing sleeps for ever.
     await rescue(this.connections.run, now, this.node !== null);
@@ -204,7 +211,7 @@ class PostgresStore extends PostgresDeliveries implements Store {
   #doubtTimer: Timer | null = null;
 
   constructor(connections: Connections, options: PostgresOptions, node: string | null) {
-    super(connections, new Hints(), node);
+    super(connections, new Hints(), node, options.pruneByRowBelowMs);
     this.#options = options;
     this.#accepts = new Batches({
       clock,
@@ -394,6 +401,8 @@ export interface PostgresOptions {
   now: number;
   /** Whether this node sends; else what it accepts waits for one that does. */
   delivers: boolean;
+  /** Below this retention, ms, events are pruned one by one and not by days. */
+  pruneByRowBelowMs?: number;
 }
 
 export interface PostgresAttachment {

@@ -2,8 +2,8 @@
 // does them and the others wait. Partitions of history are made here too, a week ahead, and again by the keeper.
 import { readdirSync, readFileSync } from 'node:fs';
 import { StoreError } from '../errors.ts';
-import { numbersBeginAt, numbersPerMs } from './accept.ts';
 import type { Connections, Run } from './connection.ts';
+import { firstNumberAt } from './numbers.ts';
 
 const migrationsFolder = new URL('../migrations/', import.meta.url);
 /** Any number that is ours: 'posthorn' read as hexadecimal of its first letters. */
@@ -67,7 +67,7 @@ async function makePartitions(run: Run): Promise<void> {
   for (let day = today; day <= today + daysAhead; day++) {
     const name = new Date(day * dayMs).toISOString().slice(0, 10).replaceAll('-', '');
     if (names.has(`events_p${name}`)) continue;
-    const bound = (at: number) => (at * dayMs - numbersBeginAt) * numbersPerMs;
+    const bound = (at: number) => firstNumberAt(at * dayMs);
     for (const table of ['events', 'deliveries', 'attempts']) {
       await plain(
         run,

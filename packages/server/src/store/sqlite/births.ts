@@ -73,6 +73,11 @@ export class Births {
     this.#add(key, origin);
   }
 
+  /** Whether a delivery is held without a row. */
+  has(key: string): boolean {
+    return this.#origins.has(key);
+  }
+
   /** Takes a delivery out, which then is finished or gets a row; undefined if it has one or is not held. */
   take(key: string): Origin | undefined {
     const origin = this.#origins.get(key);

@@ -69,6 +69,10 @@ class SqliteDeliveries implements DeliveryStore {
     return (await this.turns.operate({ kind: 'cancel', limit }, 'cancel')).count;
   }
 
+  async prune(before: number, limit: number): Promise<number> {
+    return (await this.turns.operate({ kind: 'prune', before, limit }, 'prune')).count;
+  }
+
   async sweep(now: number): Promise<void> {
     await this.turns.operate({ kind: 'sweep', now }, 'done');
   }

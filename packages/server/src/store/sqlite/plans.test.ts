@@ -26,6 +26,7 @@ import { Claimer } from './claim.ts';
 import { Finisher } from './finish.ts';
 import { Lanes } from './lanes.ts';
 import { openWriter } from './open.ts';
+import { Pruner } from './prune.ts';
 
 /** A database that remembers what was prepared on it. */
 class Recorder extends DatabaseSync {
@@ -40,8 +41,8 @@ class Recorder extends DatabaseSync {
 function hotStatements(path: string): string[] {
   const recorder = new Recorder(path);
   const lanes = new Lanes(recorder, true);
-  const parts = [Acceptor, Claimer, Finisher].map((Part) => new Part(recorder, lanes));
-  assert.equal(parts.length, 3);
+  const parts = [Acceptor, Claimer, Finisher, Pruner].map((Part) => new Part(recorder, lanes));
+  assert.equal(parts.length, 4);
   recorder.close();
   return recorder.prepared;
 }

@@ -31,6 +31,7 @@ export type Operation =
   | { kind: 'change'; change: Change }
   | { kind: 'cancel'; limit: number }
   | { kind: 'sweep'; now: number }
+  | { kind: 'prune'; before: number; limit: number }
   | { kind: 'figures' }
   | { kind: 'endpoints'; tags: string[] }
   | { kind: 'ping' };
@@ -40,6 +41,7 @@ export type OperationResult =
   | { kind: 'redeliver'; outcome: RedeliverOutcome }
   | { kind: 'change'; outcome: ChangeOutcome }
   | { kind: 'cancel'; count: number }
+  | { kind: 'prune'; count: number }
   | { kind: 'endpoints'; rows: EndpointRow[] }
   | { kind: 'figures'; figures: StoreFigures }
   | { kind: 'done' };

@@ -18,6 +18,7 @@ import type { SqliteOptions } from './client.ts';
 import { Finisher } from './finish.ts';
 import { Lanes, startOfCommit } from './lanes.ts';
 import { openWriter } from './open.ts';
+import { Pruner } from './prune.ts';
 import * as wire from './wire.ts';
 
 const endpointColumns = `tag, id, kind, team_id AS "teamId", version, url, secret_sealed AS "secretSealed",
@@ -38,6 +39,7 @@ class Writer {
   readonly #acceptor: Acceptor;
   readonly #claimer: Claimer;
   readonly #finisher: Finisher;
+  readonly #pruner: Pruner;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #waiting: StatementSync;
@@ -52,6 +54,7 @@ class Writer {
     this.#acceptor = new Acceptor(this.#db, this.#lanes);
     this.#claimer = new Claimer(this.#db, this.#lanes);
     this.#finisher = new Finisher(this.#db, this.#lanes);
+    this.#pruner = new Pruner(this.#db, this.#lanes);
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#commit = this.#db.prepare('COMMIT');
     this.#selectEndpoint = this.#db.prepare(`SELECT ${endpointColumns} FROM endpoints WHERE tag = ?`);
@@ -122,6 +125,8 @@ class Writer {
         return { kind: 'change', outcome: this.#change(operation.change) };
       case 'cancel':
         return { kind: 'cancel', count: this.#finisher.cancelRemoved(operation.limit) };
+      case 'prune':
+        return { kind: 'prune', count: this.#pruner.prune(operation.before, operation.limit) };
       case 'sweep':
         this.#claimer.sweep(operation.now, false);
         return { kind: 'done' };
