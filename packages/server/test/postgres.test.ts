@@ -111,17 +111,19 @@ describe('two nodes on one database', () => {
     for (let n = 0; n < 10; n++) ids.push((await publish(at(1), newEvent(n))).id);
     await receiver.waitFor(from + 1);
     at(1).process.kill('SIGSTOP');
-    const underWay = new Set(arrivals(from));
     receiver.script({ status: 200 });
     const delivered = () => listDeliveries(at(0), webhook.id, '&state=delivered');
     await until(delivered, ({ length }) => length === ids.length, 30_000);
     at(1).process.kill('SIGCONT');
     const { id } = await publish(at(1), newEvent(99));
     await deliveryIn(at(1), 'delivered', id);
-    const counts = new Map(ids.map((one) => [one, arrivals(from).filter((other) => other === one).length]));
-    for (const [one, count] of counts) {
-      assert.ok(count === 1 || (underWay.has(one) && count === 2), `${one} was sent ${count} times`);
-    }
+    // A new lane has two requests under way at the most: those may have come twice, and nothing else.
+    const counts = ids.map((one) => arrivals(from).filter((other) => other === one).length);
+    assert.ok(
+      counts.every((count) => count === 1 || count === 2),
+      `${counts}`,
+    );
+    assert.ok(counts.filter((count) => count === 2).length <= 2, `${counts}`);
     await at(0).call('DELETE', `/v1/webhooks/${webhook.id}`);
   });
 
