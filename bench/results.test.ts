@@ -36,8 +36,8 @@ function makeRow(figures: Partial<Row>): Row {
 }
 
 const shortfalls: [name: string, within: Partial<Row>, beyond: Partial<Row>][] = [
-  ['the ratio at fan-out 1', { relayRatio: 0.5 }, { relayRatio: 0.49 }],
-  ['the ratio at fan-out 10', { fanout: 10, relayRatio: 0.7 }, { fanout: 10, relayRatio: 0.69 }],
+  ['the ratio at fan-out 1', { relayRatio: 0.5 }, { relayRatio: 0.54 }],
+  ['the ratio at fan-out 10', { fanout: 10, relayRatio: 0.75 }, { fanout: 10, relayRatio: 0.74 }],
   [
     'the harness',
     { store: 'relay', generatorSinkCpuShare: 0.35 },
