@@ -36,7 +36,7 @@ function makeRow(figures: Partial<Row>): Row {
 }
 
 const shortfalls: [name: string, within: Partial<Row>, beyond: Partial<Row>][] = [
-  ['the ratio at fan-out 1', { relayRatio: 0.5 }, { relayRatio: 0.54 }],
+  ['the ratio at fan-out 1', { relayRatio: 0.55 }, { relayRatio: 0.54 }],
   ['the ratio at fan-out 10', { fanout: 10, relayRatio: 0.75 }, { fanout: 10, relayRatio: 0.74 }],
   [
     'the harness',
