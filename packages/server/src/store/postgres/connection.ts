@@ -188,12 +188,16 @@ export class Connections {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw translate(error);
     });
+    // A session that breaks between two statements says so here; the next statement then fails.
+    const ignore = () => {};
+    client.on('error', ignore);
     const run: Run = (statement) => this.#query(client, statement);
     const plain = (text: string) => run({ name: null, text, values: [] });
     try {
       await plain('BEGIN');
       const result = await work(run);
       await plain('COMMIT');
+      client.off('error', ignore);
       client.release();
       return result;
     } catch (error) {
@@ -204,6 +208,7 @@ export class Connections {
           () => true,
           () => false,
         ));
+      client.off('error', ignore);
       client.release(!known);
       throw lostStates.has(stateOf(error) ?? '') ? translate(error) : error;
     }
