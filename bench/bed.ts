@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type FsyncProbe, startFsyncProbe } from './fsync-probe.ts';
 import type { Percentiles } from './messages.ts';
 import { percentilesOf } from './percentiles.ts';
-import { readCpuUs, readFamilyCpuUs } from './proc.ts';
+import { readCpuUs, readFamilyCpuUs, readFamilyWrittenBytes, readWrittenBytes } from './proc.ts';
 import type { Store } from './results.ts';
 import type { Running } from './targets.ts';
 import { Worker } from './worker.ts';
@@ -32,6 +32,10 @@ export interface Measurement {
   fsync: Percentiles;
   cpuMicrosPerDelivery: number;
   generatorSinkCpuShare: number;
+  /** By the server and its database, to the disk. */
+  bytesWrittenPerDelivery: number;
+  /** Of the store; on SQLite each is one fsync. */
+  commitsPerEvent: number;
 }
 
 /** What became of one store's deliveries over all its phases. */
@@ -69,6 +73,8 @@ export class TestBed {
     await this.#sink.next('expecting');
 
     const probe: FsyncProbe | null = order.fsyncDir === null ? null : startFsyncProbe(order.fsyncDir);
+    const commitsBefore = await target.commits?.();
+    const writtenBefore = writtenBy(target);
     const cpuBeforeUs = cpuOf(target);
     this.#generator.send({
       kind: 'publish',
@@ -88,6 +94,8 @@ export class TestBed {
     const fsync = percentilesOf(probe?.stop() ?? []);
     await delay(settleMs);
     const cpuUs = cpuOf(target) - cpuBeforeUs;
+    const written = writtenBy(target) - writtenBefore;
+    const commits = (await target.commits?.()) ?? Number.NaN;
     const harnessCpuUs = published.cpuUs + drained.cpuUs;
     return {
       deliveriesPerSecond: drained.delivered / seconds(published.firstSentUs, drained.lastReceivedUs),
@@ -96,6 +104,8 @@ export class TestBed {
       fsync,
       cpuMicrosPerDelivery: cpuUs / drained.delivered,
       generatorSinkCpuShare: harnessCpuUs / (harnessCpuUs + cpuUs),
+      bytesWrittenPerDelivery: written / drained.delivered,
+      commitsPerEvent: (commits - (commitsBefore ?? Number.NaN)) / order.events,
     };
   }
 
@@ -119,6 +129,10 @@ export class TestBed {
 /** Processor time of a target and its database server so far, in microseconds. */
 const cpuOf = ({ pid, databasePid }: Running): number =>
   readCpuUs(pid) + (databasePid === null ? 0 : readFamilyCpuUs(databasePid));
+
+/** Bytes that a target and its database server have sent to the disk so far. */
+const writtenBy = ({ pid, databasePid }: Running): number =>
+  readWrittenBytes(pid) + (databasePid === null ? 0 : readFamilyWrittenBytes(databasePid));
 
 function seconds(fromUs: number, toUs: number): number {
   return (toUs - fromUs) / 1_000_000;

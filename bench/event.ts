@@ -28,39 +28,48 @@ export function nowUs(): number {
   return Number(process.hrtime.bigint() / 1000n);
 }
 
-function eventBody(note: string): string {
-  return JSON.stringify({
-    type: eventType,
-    payload: {
-      deployment: {
-        meta: {
-          seq: '0'.repeat(seqWidth),
-          at: '0'.repeat(intendedWidth),
-          githubCommitRef: 'main',
-          githubDeployment: '1',
-          note,
-        },
-        id: 'dpl_5wRjZ8q2TtKcVb1NxYpLmHs3',
-        name: 'storefront',
-        url: 'storefront-5wrjz8q2t-acme.vercel.app',
+/** The payload of the event with that number, and room for `note`. */
+function payloadOf(seq: string, note: string) {
+  return {
+    deployment: {
+      meta: {
+        seq,
+        at: '0'.repeat(intendedWidth),
+        githubCommitRef: 'main',
+        githubDeployment: '1',
+        note,
       },
-      links: {
-        deployment: 'https://vercel.com/acme/storefront/5wRjZ8q2TtKcVb1NxYpLmHs3',
-        project: 'https://vercel.com/acme/storefront',
-      },
-      target: 'production',
-      project: { id: 'prj_Qf2mD8sK1yXw7LbR4TnZ0cVe' },
-      plan: 'pro',
-      regions: ['iad1', 'fra1'],
-      team: { id: 'team_h3Jk9PqL2mNv5RtX8wYz1bCd' },
-      user: { id: 'Vq7xL2mN9pR4tW6yB1cD3fGh' },
+      id: 'dpl_5wRjZ8q2TtKcVb1NxYpLmHs3',
+      name: 'storefront',
+      url: 'storefront-5wrjz8q2t-acme.vercel.app',
     },
-  });
+    links: {
+      deployment: 'https://vercel.com/acme/storefront/5wRjZ8q2TtKcVb1NxYpLmHs3',
+      project: 'https://vercel.com/acme/storefront',
+    },
+    target: 'production',
+    project: { id: 'prj_Qf2mD8sK1yXw7LbR4TnZ0cVe' },
+    plan: 'pro',
+    regions: ['iad1', 'fra1'],
+    team: { id: 'team_h3Jk9PqL2mNv5RtX8wYz1bCd' },
+    user: { id: 'Vq7xL2mN9pR4tW6yB1cD3fGh' },
+  };
+}
+
+const eventBody = (note: string): string =>
+  JSON.stringify({ type: eventType, payload: payloadOf('0'.repeat(seqWidth), note) });
+
+/** What fills the event up to `eventBytes`. */
+const filling = 'x'.repeat(eventBytes - eventBody('').length);
+
+/** The payload of the event with that number, as large as the published one, for what is seeded. */
+export function makePayload(seq: number) {
+  return payloadOf(String(seq).padStart(seqWidth, '0'), filling);
 }
 
 /** The body of one publish call, `eventBytes` long, its mark all zeros. */
 export function prepareBody(): Buffer {
-  const body = Buffer.from(eventBody('x'.repeat(eventBytes - eventBody('').length)));
+  const body = Buffer.from(eventBody(filling));
   if (body.length !== eventBytes) throw new Error(`the event is ${body.length} bytes, not ${eventBytes}`);
   return body;
 }

@@ -1,7 +1,7 @@
-// Endpoints that treat their sender badly, one port each and four kinds in turn: they never answer, they reset
-// the connection, they send their answer a byte at a time, or they never stop sending it.
+// Endpoints that treat their sender badly, one port each. `mixed`: four kinds in turn, which never answer, reset the
+// connection, send their answer a byte at a time, or never stop sending it. `silent`: none ever answers.
 import { createServer, type Socket } from 'node:net';
-import { listenOnPorts } from './listen.ts';
+import { hostileAddress, listenOnPorts } from './listen.ts';
 
 type Behaviour = (socket: Socket) => void;
 
@@ -30,7 +30,8 @@ const neverStop: Behaviour = (socket) => {
   pour();
 };
 
-const behaviours = [hang, reset, drip, neverStop];
+const kind = process.argv[2] === 'silent' ? 'silent' : 'mixed';
+const behaviours = kind === 'silent' ? [hang] : [hang, reset, drip, neverStop];
 
 function serve(behaviour: Behaviour, socket: Socket): void {
   // The sender hangs up on such an endpoint in whatever way it likes.
@@ -40,8 +41,9 @@ function serve(behaviour: Behaviour, socket: Socket): void {
 
 process.once('disconnect', () => process.exit(0));
 await listenOnPorts(
-  Array.from({ length: Number(process.argv[2]) }, (_, endpoint) => {
+  Array.from({ length: Number(process.argv[3]) }, (_, endpoint) => {
     const behaviour = behaviours[endpoint % behaviours.length] ?? hang;
     return createServer((socket) => serve(behaviour, socket));
   }),
+  (at) => hostileAddress(kind, at),
 );

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fullPlan, type Plan, quickPlan } from './plan.ts';
 import { describeMachine, findShortfalls, formatTable, isWhole, type Row } from './results.ts';
+import { measureBacklog } from './scenarios/backlog.ts';
 import { measureFairness } from './scenarios/fairness.ts';
 import { measureHistory } from './scenarios/history.ts';
 import { measureLatency } from './scenarios/latency.ts';
@@ -38,12 +39,13 @@ const { values: options } = parseArgs({
 
 /** The scenarios that the plan has and the options ask for, each ready to run. */
 function chooseScenarios(plan: Plan, setting: Setting): [name: string, measure: () => Promise<Row[]>][] {
-  const { latency, fairness, history } = plan;
+  const { latency, fairness, backlog, history } = plan;
   const throughput = plan.throughput.filter(({ fanout }) => isChosen(options.fanout, String(fanout)));
   const all: [string, (() => Promise<Row[]>) | null][] = [
     ['throughput', () => measureThroughput(setting, throughput)],
     ['latency', () => measureLatency(setting, latency)],
-    ['fairness', fairness && (() => measureFairness(setting, fairness))],
+    ['fairness', fairness.length === 0 ? null : () => measureFairness(setting, fairness)],
+    ['backlog', backlog && (() => measureBacklog(setting, backlog))],
     ['history', history && (() => measureHistory(setting, history))],
   ];
   return all.flatMap(([name, measure]) =>

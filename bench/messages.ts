@@ -61,7 +61,13 @@ export interface Percentiles {
   maxMs: number;
 }
 
-export type Report = PublishReport | Expecting | DrainReport | TallyReport | Listening;
+/** From a process that fills a store, when it has closed it again. */
+export interface Seeded {
+  kind: 'seeded';
+  deliveries: number;
+}
+
+export type Report = PublishReport | Expecting | DrainReport | TallyReport | Listening | Seeded;
 
 /** From a process that serves, once it does. */
 export interface Listening {

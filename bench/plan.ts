@@ -5,19 +5,41 @@ export interface Plan {
   rounds: number;
   throughput: { fanout: number; warmUp: number; events: number }[];
   latency: { ratePerSecond: number; warmUp: number; seconds: number };
-  /** Null where the scenario is not part of the run. */
-  fairness: {
+  /** None where the scenario is not part of the run. */
+  fairness: FairnessPlan[];
+  backlog: {
+    /** Deliveries that wait, once for each number of teams that they are spread over. */
+    deliveries: number;
+    teams: number[];
+    /** The closed loop whose rate the drain is held to. */
+    steady: { rounds: number; events: number };
+    /** The endpoint without a backlog. */
     ratePerSecond: number;
     seconds: number;
-    teams: number;
-    endpointsPerTeam: number;
-    /** Events per second that are published to the hostile endpoints, each in one of their teams. */
-    hostileRatePerSecond: number;
-    /** How long the hostile endpoints do their worst before the healthy one is measured. */
-    leadSeconds: number;
   } | null;
-  /** The numbers of deliveries at which a list is timed. */
-  history: { deliveries: number[]; lists: number } | null;
+  history: {
+    attempts: number;
+    /** The part of them that belongs to the webhook that is measured; the rest is spread over `teams`. */
+    shareOfOne: number;
+    teams: number;
+    warmUp: number;
+    ratePerSecond: number;
+    seconds: number;
+    lists: number;
+  } | null;
+}
+
+export interface FairnessPlan {
+  /** `mixed`: they hang, reset, drip or never stop sending. `silent`: each on an address of its own, never answering. */
+  hostile: 'mixed' | 'silent';
+  ratePerSecond: number;
+  seconds: number;
+  teams: number;
+  endpointsPerTeam: number;
+  /** Events per second that are published to the hostile endpoints, each in one of their teams. */
+  hostileRatePerSecond: number;
+  /** How long the hostile endpoints do their worst before the healthy one is measured. */
+  leadSeconds: number;
 }
 
 export const quickPlan: Plan = {
@@ -27,7 +49,8 @@ export const quickPlan: Plan = {
     { fanout: 10, warmUp: 1_000, events: 2_000 },
   ],
   latency: { ratePerSecond: 200, warmUp: 2_000, seconds: 3 },
-  fairness: null,
+  fairness: [],
+  backlog: null,
   history: null,
 };
 
@@ -38,13 +61,40 @@ export const fullPlan: Plan = {
     { fanout: 10, warmUp: 3_000, events: 10_000 },
   ],
   latency: { ratePerSecond: 200, warmUp: 4_000, seconds: 15 },
-  fairness: {
+  fairness: [
+    {
+      hostile: 'mixed',
+      ratePerSecond: 200,
+      seconds: 15,
+      teams: 15,
+      endpointsPerTeam: 20,
+      hostileRatePerSecond: 30,
+      leadSeconds: 20,
+    },
+    {
+      hostile: 'silent',
+      ratePerSecond: 200,
+      seconds: 15,
+      teams: 50,
+      endpointsPerTeam: 20,
+      hostileRatePerSecond: 30,
+      leadSeconds: 40,
+    },
+  ],
+  backlog: {
+    deliveries: 1_000_000,
+    teams: [1_000, 1],
+    steady: { rounds: 3, events: 40_000 },
     ratePerSecond: 200,
     seconds: 15,
-    teams: 15,
-    endpointsPerTeam: 20,
-    hostileRatePerSecond: 30,
-    leadSeconds: 20,
   },
-  history: { deliveries: [1_000, 100_000], lists: 200 },
+  history: {
+    attempts: 10_000_000,
+    shareOfOne: 0.1,
+    teams: 50,
+    warmUp: 5_000,
+    ratePerSecond: 200,
+    seconds: 15,
+    lists: 200,
+  },
 };

@@ -18,29 +18,72 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const readyWithinMs = 30_000;
 const stopWithinMs = 90_000;
 
-export interface Posthorn extends Running {
-  /** Where its store lies. */
+/** Where a Posthorn keeps its things from one start to the next: a data directory, and on PostgreSQL a database. */
+export interface Home {
+  store: Store;
   dataDir: string;
+  logPath: string;
+  database: Database | null;
+  close(): Promise<void>;
+}
+
+export interface Posthorn extends Running {
+  /** From `npm start` until `/readyz` said yes. */
+  readyMs: number;
   /** Creates a webhook for the benchmark's event, in the default team or in `teamId`; resolves to its id. */
   subscribe(url: string, teamId?: string): Promise<string>;
   /** Calls the API as operator and resolves to the answer's JSON; throws at any status but a 2xx. */
   call(method: string, path: string, body?: unknown): Promise<unknown>;
 }
 
-/** Starts Posthorn with its data in a new folder of `dir`; its log is `server.log` there. */
+/** Makes an empty home in a new folder of `dir`; the log of what runs there is `server.log`. */
+export async function openHome(store: Store, dir: string): Promise<Home> {
+  const folder = mkdtempSync(join(dir, `${store}-`));
+  const database = store === 'postgres' ? await startDatabase(await findFreePort()) : null;
+  return {
+    store,
+    dataDir: join(folder, 'data'),
+    logPath: join(folder, 'server.log'),
+    database,
+    close: async () => database?.stop(),
+  };
+}
+
+/** Starts Posthorn in a new home of its own, which ends with it. */
 export async function startPosthorn(
   store: Store,
   settings: Record<string, string>,
   dir: string,
   profileDir: string | null,
 ): Promise<Posthorn> {
-  const home = mkdtempSync(join(dir, `${store}-`));
-  const dataDir = join(home, 'data');
-  const logPath = join(home, 'server.log');
+  const home = await openHome(store, dir);
+  try {
+    const posthorn = await startAt(home, settings, profileDir);
+    const stopAll = async () => {
+      try {
+        await posthorn.stop();
+      } finally {
+        await home.close();
+      }
+    };
+    return { ...posthorn, stop: stopAll };
+  } catch (error) {
+    await home.close();
+    throw error;
+  }
+}
+
+/** Starts Posthorn in a home that may have been used before. Its `stop` leaves the home as it is. */
+export async function startAt(
+  home: Home,
+  settings: Record<string, string>,
+  profileDir: string | null,
+): Promise<Posthorn> {
+  const { store, dataDir, logPath, database } = home;
   const port = await findFreePort();
-  const database = store === 'postgres' ? await startDatabase(await findFreePort()) : null;
   const token = randomBytes(12).toString('hex');
   const log = openSync(logPath, 'a');
+  const startedAt = performance.now();
   const child = spawn('npm', ['start'], {
     cwd: root,
     stdio: ['ignore', log, log],
@@ -57,12 +100,8 @@ export async function startPosthorn(
     },
   });
   closeSync(log);
-  try {
-    await becomeReady(child, port, logPath);
-  } catch (error) {
-    await database?.stop();
-    throw error;
-  }
+  await becomeReady(child, port, logPath);
+  const readyMs = performance.now() - startedAt;
 
   const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
@@ -81,22 +120,21 @@ export async function startPosthorn(
     token,
     pid: findYoungestDescendant(child.pid ?? 0),
     databasePid: database?.pid ?? null,
-    dataDir,
+    readyMs,
+    commits: () => readCommits(port),
     call,
     async subscribe(url, teamId) {
       const query = teamId === undefined ? '' : `?teamId=${teamId}`;
       return readId(await call('POST', `/v1/webhooks${query}`, { url, events: [eventType] }));
     },
-    stop: () => stopBoth(child, logPath, database),
+    stop: () => stop(child, logPath),
   };
 }
 
-async function stopBoth(child: ChildProcess, logPath: string, database: Database | null): Promise<void> {
-  try {
-    await stop(child, logPath);
-  } finally {
-    await database?.stop();
-  }
+/** How many commits the store made so far. */
+async function readCommits(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  return Number(/^posthorn_store_commits_total (\d+)/m.exec(await response.text())?.[1] ?? Number.NaN);
 }
 
 /** The id in an answer that made something. */

@@ -17,13 +17,28 @@ export function readFamilyCpuUs(pid: number): number {
   if (own === null) return Number.NaN;
   // User and system time, then the same of children that have ended.
   const ticks = (fields: string[]) => [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
-  let total = ticks(own);
-  for (const name of readdirSync('/proc')) {
+  return childrenOf(pid).reduce((sum, { fields }) => sum + ticks(fields), ticks(own)) * tickUs;
+}
+
+/** Bytes that a process has sent to the disk so far. */
+export function readWrittenBytes(pid: number): number {
+  const written = /^write_bytes: (\d+)/m.exec(readOrNull(`/proc/${pid}/io`) ?? '');
+  return written === null ? Number.NaN : Number(written[1]);
+}
+
+/** Bytes that a process and its living children have sent to the disk so far. */
+export function readFamilyWrittenBytes(pid: number): number {
+  const children = childrenOf(pid).map(({ child }) => readWrittenBytes(child));
+  return children.filter(Number.isFinite).reduce((sum, bytes) => sum + bytes, readWrittenBytes(pid));
+}
+
+/** The living children of a process, with the fields of their stat. */
+function childrenOf(pid: number): { child: number; fields: string[] }[] {
+  return readdirSync('/proc').flatMap((name) => {
     const child = Number(name);
     const fields = Number.isInteger(child) ? readStat(child) : null;
-    if (fields !== null && Number(fields[1]) === pid) total += ticks(fields);
-  }
-  return total * tickUs;
+    return fields !== null && Number(fields[1]) === pid ? [{ child, fields }] : [];
+  });
 }
 
 /** The most resident memory the process ever had, in MiB. */

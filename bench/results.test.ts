@@ -46,13 +46,31 @@ const shortfalls: [name: string, within: Partial<Row>, beyond: Partial<Row>][] =
   ['latency', { scenario: 'latency', p99BeyondFsyncMs: 25 }, { scenario: 'latency', p99BeyondFsyncMs: 25.1 }],
   [
     'fairness by ratio',
-    { scenario: 'fairness', p99Ms: 150, aloneP99Ms: 100 },
-    { scenario: 'fairness', p99Ms: 151, aloneP99Ms: 100 },
+    { scenario: 'fairness', hostile: 'mixed', p99Ms: 150, aloneP99Ms: 100 },
+    { scenario: 'fairness', hostile: 'mixed', p99Ms: 151, aloneP99Ms: 100 },
   ],
   [
     'fairness by time',
-    { scenario: 'fairness', p99Ms: 16, aloneP99Ms: 1 },
-    { scenario: 'fairness', p99Ms: 16.1, aloneP99Ms: 1 },
+    { scenario: 'fairness', hostile: 'mixed', p99Ms: 16, aloneP99Ms: 1 },
+    { scenario: 'fairness', hostile: 'mixed', p99Ms: 16.1, aloneP99Ms: 1 },
+  ],
+  [
+    'fairness beside silent endpoints',
+    { scenario: 'fairness', hostile: 'silent', p99Ms: 6, aloneP99Ms: 1 },
+    { scenario: 'fairness', hostile: 'silent', p99Ms: 6.1, aloneP99Ms: 1 },
+  ],
+  ['a slow start', { scenario: 'backlog', readyMs: 3_000 }, { scenario: 'backlog', readyMs: 3_001 }],
+  ['memory', { scenario: 'backlog', peakRssMb: 300 }, { scenario: 'backlog', peakRssMb: 301 }],
+  ['a slow drain', { scenario: 'backlog', steadyRatio: 0.9 }, { scenario: 'backlog', steadyRatio: 0.89 }],
+  [
+    'a backlog that others notice',
+    { scenario: 'backlog', p99Ms: 20, aloneP99Ms: 10 },
+    { scenario: 'backlog', p99Ms: 20.1, aloneP99Ms: 10 },
+  ],
+  [
+    'a claim slowed by history',
+    { scenario: 'history', claimP50Ms: 30, emptyClaimP50Ms: 25 },
+    { scenario: 'history', claimP50Ms: 30.1, emptyClaimP50Ms: 25 },
   ],
   ['duplicates', { duplicates: 0 }, { duplicates: 1 }],
 ];

@@ -8,7 +8,7 @@ export type Store = 'relay' | 'sqlite' | 'postgres';
 
 /** Figures are medians over the rounds, `…Min` and `…Max` beside them; null where a figure has no meaning. */
 export interface Row {
-  scenario: 'throughput' | 'latency' | 'fairness' | 'history';
+  scenario: 'throughput' | 'latency' | 'fairness' | 'backlog' | 'history';
   store: Store;
   fanout: number;
   rounds: number;
@@ -86,8 +86,10 @@ const leastRelayRatio = {
   ]),
 };
 const mostMsBeyondFsync = 25;
-const mostFairnessRatio = 1.5;
-const mostFairnessMs = 15;
+/** How much longer the healthy endpoint's p99 may be beside hostile ones: so many times, or so many ms more. */
+const mostFairness = { mixed: { ratio: 1.5, ms: 15 }, silent: { ratio: 1.3, ms: 5 } };
+const mostBacklog = { readyMs: 3_000, rssMb: 300, p99Ratio: 2, p99Ms: 5, leastSteadyRatio: 0.9 };
+const mostHistory = { ratio: 1.2, ms: 5 };
 
 /** One sentence for each figure that falls short of its target, or that the run itself makes doubtful. */
 export function findShortfalls(rows: Row[], machine: Machine): string[] {
@@ -114,9 +116,47 @@ export function findShortfalls(rows: Row[], machine: Machine): string[] {
         `${name}: p99 is ${row.p99BeyondFsyncMs} ms beyond the fsync's, at most ${mostMsBeyondFsync} is wanted.`,
       );
     }
-    const besideMs = number('p99Ms') - number('aloneP99Ms');
-    if (besideMs > mostFairnessMs && number('p99Ms') > mostFairnessRatio * number('aloneP99Ms')) {
-      found.push(`${name}: p99 is ${row.p99Ms} ms beside hostile endpoints and ${row.aloneP99Ms} ms alone.`);
+    const isLonger = (column: string, than: string, most: { ratio: number; ms: number }): boolean =>
+      number(column) - number(than) > most.ms && number(column) > most.ratio * number(than);
+    if (row.scenario === 'fairness') {
+      const most = mostFairness[row.hostile === 'silent' ? 'silent' : 'mixed'];
+      if (isLonger('p99Ms', 'aloneP99Ms', most)) {
+        found.push(
+          `${name}: p99 is ${row.p99Ms} ms beside ${row.hostile} endpoints and ${row.aloneP99Ms} ms alone.`,
+        );
+      }
+    }
+    if (row.scenario === 'backlog') {
+      const spread = `${name}, ${row.teams} teams`;
+      if (number('readyMs') > mostBacklog.readyMs) {
+        found.push(`${spread}: ready after ${row.readyMs} ms, at most ${mostBacklog.readyMs} is wanted.`);
+      }
+      if (number('peakRssMb') > mostBacklog.rssMb) {
+        found.push(`${spread}: ${row.peakRssMb} MiB of memory, at most ${mostBacklog.rssMb} is wanted.`);
+      }
+      if (number('steadyRatio') < mostBacklog.leastSteadyRatio) {
+        found.push(`${spread}: drained at ${row.steadyRatio} of the steady rate.`);
+      }
+      if (isLonger('p99Ms', 'aloneP99Ms', { ratio: mostBacklog.p99Ratio, ms: mostBacklog.p99Ms })) {
+        found.push(
+          `${spread}: another endpoint’s p99 is ${row.p99Ms} ms beside it and ${row.aloneP99Ms} ms alone.`,
+        );
+      }
+    }
+    if (row.scenario === 'history') {
+      const pairs: [figure: string, than: string][] = [
+        ['p50Ms', 'emptyP50Ms'],
+        ['p99Ms', 'emptyP99Ms'],
+        ['claimP50Ms', 'emptyClaimP50Ms'],
+        ['listP50Ms', 'emptyListP50Ms'],
+      ];
+      for (const [figure, than] of pairs) {
+        if (isLonger(figure, than, mostHistory)) {
+          found.push(
+            `${name}: ${figure} is ${row[figure]} with ${row.attemptsKept} attempts, ${row[than]} without.`,
+          );
+        }
+      }
     }
   }
   return found;
@@ -140,8 +180,15 @@ const columns: [heading: string, figure: keyof Row][] = [
   ['p95 ms', 'p95Ms'],
   ['p99 ms', 'p99Ms'],
   ['alone p99', 'aloneP99Ms'],
+  ['ready ms', 'readyMs'],
+  ['of steady', 'steadyRatio'],
+  ['kept', 'attemptsKept'],
+  ['claim p50', 'claimP50Ms'],
+  ['list p50', 'listP50Ms'],
   ['fsync p99', 'fsyncP99Ms'],
   ['µs CPU/delivery', 'cpuMicrosPerDelivery'],
+  ['B written/delivery', 'bytesWrittenPerDelivery'],
+  ['commits/event', 'commitsPerEvent'],
   ['peak MiB', 'peakRssMb'],
   ['harness CPU', 'generatorSinkCpuShare'],
   ['lost', 'lost'],

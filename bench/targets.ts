@@ -18,6 +18,8 @@ export interface Running {
   pid: number;
   /** The first process of its database server, null if it has none. */
   databasePid: number | null;
+  /** How many commits its store made so far; null if it has no store. */
+  commits: (() => Promise<number>) | null;
   stop(): Promise<void>;
 }
 
@@ -45,6 +47,7 @@ const relay: Target = {
       token: 'none',
       pid: worker.pid,
       databasePid: null,
+      commits: null,
       stop: () => worker.stop(),
     };
   },

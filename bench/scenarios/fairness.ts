@@ -4,31 +4,33 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Measurement, TestBed } from '../bed.ts';
+import { hostileAddress } from '../listen.ts';
 import { spreadOf } from '../percentiles.ts';
-import type { Plan } from '../plan.ts';
-import { type Posthorn, readId, startPosthorn } from '../posthorn.ts';
+import type { FairnessPlan } from '../plan.ts';
+import { type Posthorn, startPosthorn } from '../posthorn.ts';
 import { readPeakRssMb } from '../proc.ts';
 import { type Row, roundFigure, spreadColumns } from '../results.ts';
 import { stores } from '../targets.ts';
+import { createTeams } from '../teams.ts';
 import { Worker } from '../worker.ts';
 import type { Setting } from './rounds.ts';
-
-type FairnessPlan = NonNullable<Plan['fairness']>;
 
 /** Numbers for the events of hostile endpoints, far from those that the sink expects. */
 const hostileFirstSeq = 1_000_000_000;
 const hostileConnections = 8;
 
-export async function measureFairness(setting: Setting, plan: FairnessPlan): Promise<Row[]> {
+export async function measureFairness(setting: Setting, plans: FairnessPlan[]): Promise<Row[]> {
   const rows: Row[] = [];
   for (const { store, settings } of stores) {
     if (!setting.targets.some((target) => target.store === store)) continue;
-    const dir = mkdtempSync(join(setting.dir, 'run-'));
-    const posthorn = await startPosthorn(store, settings, dir, setting.profileDir);
-    try {
-      rows.push(await measureOne(posthorn, setting.rounds, plan));
-    } finally {
-      await posthorn.stop();
+    for (const plan of plans) {
+      const dir = mkdtempSync(join(setting.dir, 'run-'));
+      const posthorn = await startPosthorn(store, settings, dir, setting.profileDir);
+      try {
+        rows.push(await measureOne(posthorn, setting.rounds, plan));
+      } finally {
+        await posthorn.stop();
+      }
     }
   }
   return rows;
@@ -50,13 +52,12 @@ async function measureOne(posthorn: Posthorn, rounds: number, plan: FairnessPlan
   await bed.run(posthorn, { events, ratePerSecond: null, fsyncDir: null });
   const alone = await measure();
 
-  const teams = await Promise.all(
-    Array.from({ length: plan.teams }, (_, at) => createTeam(posthorn, `hostile-${at}`)),
-  );
+  const teams = await createTeams(posthorn, plan.teams, 'hostile');
   const endpoints = plan.teams * plan.endpointsPerTeam;
-  const [hostile, ports] = await Worker.serve('hostile.ts', [String(endpoints)]);
+  const [hostile, ports] = await Worker.serve('hostile.ts', [plan.hostile, String(endpoints)]);
   for (const [at, port] of ports.entries()) {
-    await posthorn.subscribe(`http://127.0.0.1:${port}/hook`, teams[at % teams.length]);
+    const url = `http://${hostileAddress(plan.hostile, at)}:${port}/hook`;
+    await posthorn.subscribe(url, teams[at % teams.length]);
   }
   const generator = Worker.start('generator.ts');
   // More events than the measuring takes time for: the generator is stopped when it is over.
@@ -83,6 +84,7 @@ async function measureOne(posthorn: Posthorn, rounds: number, plan: FairnessPlan
     fanout: 1,
     rounds,
     events,
+    hostile: plan.hostile,
     hostileEndpoints: endpoints,
     ratePerSecond: plan.ratePerSecond,
     hostileDeliveriesPerSecond: plan.hostileRatePerSecond * plan.endpointsPerTeam,
@@ -103,8 +105,4 @@ async function measureOne(posthorn: Posthorn, rounds: number, plan: FairnessPlan
 
 function median(measurements: Measurement[], figure: 'p50Ms' | 'p95Ms' | 'p99Ms'): number {
   return spreadOf(measurements.map(({ latency }) => latency[figure])).median;
-}
-
-async function createTeam(posthorn: Posthorn, slug: string): Promise<string> {
-  return readId(await posthorn.call('POST', '/v1/teams', { slug, name: slug, plan: 'pro' }));
 }

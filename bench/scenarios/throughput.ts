@@ -45,6 +45,10 @@ function toRow(target: Measured, relay: Measured | undefined, fanout: number, ev
     ...spreadColumns('cpuMicrosPerDelivery', spreadOf(rounds.map((round) => round.cpuMicrosPerDelivery))),
     peakRssMb: roundFigure(target.peakRssMb),
     ...spreadColumns('generatorSinkCpuShare', spreadOf(rounds.map((round) => round.generatorSinkCpuShare))),
+    bytesWrittenPerDelivery: roundFigure(
+      spreadOf(rounds.map((round) => round.bytesWrittenPerDelivery)).median,
+    ),
+    commitsPerEvent: roundFigure(spreadOf(rounds.map((round) => round.commitsPerEvent)).median),
     ...account,
   };
 }
