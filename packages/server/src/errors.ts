@@ -14,7 +14,7 @@ export const errorCodes = {
   invalid_event: { status: 400, meaning: 'An event type is unknown, or not available as asked.' },
   invalid_project: { status: 400, meaning: 'A project in projectIds is not one of the team’s.' },
   invalid_payload: { status: 400, meaning: 'An event’s payload does not fit its type’s schema.' },
-  unauthorized: { status: 401, meaning: 'No token was sent.' },
+  unauthorized: { status: 401, meaning: 'No token was sent, or the session has ended.' },
   forbidden: {
     status: 403,
     meaning: 'The token is unknown, revoked or expired, or its role or plan does not allow this.',

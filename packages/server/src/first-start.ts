@@ -1,6 +1,6 @@
 // The first start: keys into the data directory, then the team `default` and its owner into the store. A later start
 // finds all of it and changes nothing.
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -16,8 +16,9 @@ import {
 import { dirname, join } from 'node:path';
 import type { Clock } from './clock.ts';
 import { readSettings, type Settings, SettingsError } from './config.ts';
-import { newAlphanumeric, newSortableId, newTeamId, newToken, newUserId } from './id.ts';
+import { newSignInToken, newSortableId, newTeamId, newToken, newUserId } from './id.ts';
 import { keyRow, resealSecrets } from './platform/reseal.ts';
+import { hashSignInToken } from './platform/sessions.ts';
 import { defaultSlug } from './platform/teams.ts';
 import { writeAudit } from './store/control/audit.ts';
 import type { Store } from './store/store.ts';
@@ -176,7 +177,7 @@ export async function setUp(parts: {
   }
   const teamId = newTeamId();
   const userId = newUserId();
-  const link = newAlphanumeric(32);
+  const link = newSignInToken();
   const row = (table: 'meta' | 'teams' | 'users' | 'members' | 'sign_in_links', values: object) => ({
     query: queries.insertInto(table).values(values).compile(),
     rows: 1,
@@ -204,7 +205,7 @@ export async function setUp(parts: {
       }),
       row('members', { team_id: teamId, user_id: userId, role: 'OWNER', created_at: now }),
       row('sign_in_links', {
-        hash: createHash('sha256').update(link).digest('hex'),
+        hash: hashSignInToken(link),
         user_id: userId,
         created_at: now,
         expires_at: now + firstLinkMs,

@@ -9,9 +9,12 @@ import { type OwnAddress, parseNetworks } from './engine/guard.ts';
 import { createPublisher } from './engine/publish.ts';
 import { databaseFile, prepareDataDir, setUp } from './first-start.ts';
 import { buildApp } from './http/app.ts';
+import type { House } from './http/context.ts';
 import { doors } from './http/doors.ts';
 import { Catalogue } from './platform/catalogue.ts';
+import { startExpiry } from './platform/expiry.ts';
 import type { Platform } from './platform/platform.ts';
+import { SessionBook } from './platform/sessions.ts';
 import { signInUrl } from './platform/sign-in-links.ts';
 import { TeamBook } from './platform/teams.ts';
 import { TokenBook } from './platform/tokens.ts';
@@ -101,10 +104,13 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     });
 
     const platform: Platform = { store, publisher, clock, vault, settings, catalogue };
-    const house = {
+    const house: House = {
       platform,
       teams: new TeamBook(store, clock),
       tokens: new TokenBook(store, clock, adminToken),
+      sessions: new SessionBook(store, clock),
+      version,
+      publicUrl: () => publicUrl,
     };
     let draining = false;
     const app = await buildApp({
@@ -117,7 +123,6 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       },
       doors: doors({
         guard: { allowed, own },
-        publicUrl: () => publicUrl,
         system: {
           metricsToken: settings.metricsToken,
           metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
@@ -137,6 +142,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     const address = addressOf(own.port, settings);
     const publicUrl = settings.publicUrl ?? address;
     engine.start(own);
+    const stopExpiry = startExpiry(platform, (error) => logger.error({ err: error }, 'expired rows stayed'));
     logger.info({ address, version, roles: settings.roles }, 'started');
 
     let stopping: Promise<void> | null = null;
@@ -147,6 +153,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         app.close(),
         new Promise<void>((resolve) => clock.after(settings.stopTimeoutMs, resolve)),
       ]);
+      await stopExpiry();
       await engine.stop(settings.stopTimeoutMs);
       await store.close();
       logger.info('stopped');

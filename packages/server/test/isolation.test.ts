@@ -1,8 +1,9 @@
-// A token of one team reads and touches nothing of another's: every call of the OpenAPI document is made with the
-// other team's ids, and with the other team named in the query. Calls without an entry here fail the test.
+// A token or session of one team reads and touches nothing of another's: every call of the OpenAPI document is made
+// with the other team's ids, and with the other team named in the query. Calls without an entry here fail the test.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Posthorn, startPosthorn } from './support/posthorn.ts';
+import { addPerson, signedIn } from './support/browser.ts';
+import { type Answer, type CallOptions, type Posthorn, startPosthorn } from './support/posthorn.ts';
 
 interface Operation {
   method: string;
@@ -13,7 +14,13 @@ interface Operation {
 let posthorn: Posthorn;
 /** The team whose things are not to be reached, and their ids by the path's segment before the parameter. */
 let theirs: { teamId: string; ids: Record<string, string> };
-let tokens: string[];
+/** Those of another team. */
+let thieves: {
+  /** What the role may is refused as not found; else it is forbidden. */
+  role: 'OWNER' | 'PUBLISHER';
+  signedIn: boolean;
+  call(method: string, path: string, options: CallOptions): Promise<Answer>;
+}[];
 let operations: Operation[];
 
 const variable = { key: 'STOLEN', value: 'x', type: 'plain', target: ['production'] };
@@ -39,6 +46,9 @@ const bodies: Record<string, unknown> = {
   'DELETE /v1/projects/{idOrName}/env': { ids: ['stolen'] },
 };
 
+/** Calls that tokens may not make at all. */
+const forSessions = new Set(['DELETE /v1/sessions/{id}']);
+
 before(async () => {
   posthorn = await startPosthorn();
   const must = async (method: string, path: string, body?: unknown) => {
@@ -59,6 +69,7 @@ before(async () => {
     url: 'http://127.0.0.1:9/',
     events: ['project.created'],
   });
+  const { sessions } = await (await signedIn(posthorn, member.uid)).must('GET', '/v1/sessions');
   const event = await must('POST', `/v1/webhooks/${webhook.id}/test`, {});
   const { deliveries } = await must('GET', `/v1/webhooks/${webhook.id}/deliveries`);
   theirs = {
@@ -73,13 +84,25 @@ before(async () => {
       webhooks: webhook.id,
       events: event.id,
       deliveries: deliveries[0].id,
+      sessions: sessions[0].id,
     },
   };
   const { id: otherId } = await must('POST', '/v1/teams', { slug: 'thieves', name: 'Thieves', plan: 'pro' });
-  tokens = [];
-  for (const role of ['OWNER', 'PUBLISHER']) {
-    tokens.push((await must('POST', '/v1/tokens', { name: role, role, teamId: otherId })).token);
+  thieves = [];
+  for (const role of ['OWNER', 'PUBLISHER'] as const) {
+    const { token: own } = await must('POST', '/v1/tokens', { name: role, role, teamId: otherId });
+    thieves.push({
+      role,
+      signedIn: false,
+      call: (method, path, options) => posthorn.call(method, path, { token: own, ...options }),
+    });
   }
+  const browser = await signedIn(posthorn, await addPerson(posthorn, otherId, 'thief@example.com', 'OWNER'));
+  thieves.push({
+    role: 'OWNER',
+    signedIn: true,
+    call: (method, path, options) => browser.call(method, path, options),
+  });
   const document = await must('GET', '/openapi.json');
   operations = Object.entries<Record<string, { security?: unknown[]; parameters?: Operation['parameters'] }>>(
     document.paths,
@@ -127,16 +150,13 @@ test('asked for by id, another team’s things are not there', async () => {
     walked += 1;
     const call = `${method} ${path}`;
     assert.ok(method === 'GET' || method === 'DELETE' || call in bodies, `the test has no body for ${call}`);
-    for (const token of tokens) {
+    for (const thief of thieves) {
       const body = bodies[call];
-      const { status } = await posthorn.call(method, aim(path), {
-        token,
-        ...(body === undefined ? {} : { body }),
-      });
+      const { status } = await thief.call(method, aim(path), body === undefined ? {} : { body });
       // What the role may not do at all is refused before anything is looked for.
       assert.ok(status === 404 || status === 403, `${call} answers ${status}`);
-      const ownerMay = token === tokens[0] && call !== 'PATCH /v1/teams/{idOrSlug}';
-      if (ownerMay) assert.equal(status, 404, `${call} answers ${status}`);
+      const isOwners = call !== 'PATCH /v1/teams/{idOrSlug}' && (thief.signedIn || !forSessions.has(call));
+      if (thief.role === 'OWNER' && isOwners) assert.equal(status, 404, `${call} answers ${status}`);
     }
   }
   assert.ok(walked > 15, `only ${walked} calls`);
@@ -150,11 +170,11 @@ test('another team that is named in the query is refused', async () => {
     if (!parameters.some((parameter) => parameter.in === 'query' && parameter.name === 'teamId')) continue;
     walked += 1;
     const call = `${method} ${path}`;
-    for (const token of tokens) {
+    for (const thief of thieves) {
       const body = bodies[call];
       for (const query of [`teamId=${theirs.teamId}`, 'slug=victims']) {
-        const options = { token, ...(body === undefined ? {} : { body }) };
-        const { status, body: answer } = await posthorn.call(method, `${aim(path)}?${query}`, options);
+        const options = body === undefined ? {} : { body };
+        const { status, body: answer } = await thief.call(method, `${aim(path)}?${query}`, options);
         assert.equal(status, 403, `${call}?${query} answers ${status} ${JSON.stringify(answer)}`);
       }
     }

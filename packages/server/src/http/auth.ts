@@ -1,19 +1,30 @@
-// The door: finds out whose token it is and whether its role may use the route, before anything of the body is read.
+// The door: finds out whose token or session it is and whether its role may use the route, before anything of the
+// body is read. A request that has both a token and a cookie is the token's.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../errors.ts';
-import { demand } from '../platform/actor.ts';
-import type { House } from './context.ts';
+import { type Actor, demand } from '../platform/actor.ts';
+import { actorIn, personOf, type Session } from '../platform/sessions.ts';
+import type { Access, House } from './context.ts';
+import { readSessionCookie, writeSessionCookie } from './cookies.ts';
+import { demandOwnPage, isSafe } from './same-origin.ts';
 
 export function guardRoutes(app: FastifyInstance, house: House): void {
   app.decorateRequest('actor', null);
+  app.decorateRequest('session', null);
   app.addHook('onRoute', (route) => {
     if (route.config?.access === undefined)
       throw new Error(`The route ${route.url} does not say who may use it.`);
   });
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const access = request.routeOptions.config.access ?? 'token';
     if (access === 'public') {
       done();
+      return;
+    }
+    const cookie = request.headers.authorization === undefined ? readSessionCookie(request) : null;
+    if (cookie !== null) {
+      reply.header('cache-control', 'no-store');
+      admitSession(house, request, access, cookie).then(() => done(), done);
       return;
     }
     let token: string;
@@ -23,9 +34,11 @@ export function guardRoutes(app: FastifyInstance, house: House): void {
       done(error as ApiError);
       return;
     }
-    const admit = (known: Omit<NonNullable<FastifyRequest['actor']>, 'address'> | null) => {
+    const admit = (known: Omit<Actor, 'address'> | null) => {
       if (known === null)
         throw new ApiError('forbidden', 'The token is unknown, revoked or expired. Create another one.');
+      if (access === 'session')
+        throw new ApiError('forbidden', 'This call is for people who signed in; a token has no session.');
       request.actor = { ...known, address: request.ip };
       if (access !== 'token') demand(request.actor, access);
     };
@@ -42,6 +55,38 @@ export function guardRoutes(app: FastifyInstance, house: House): void {
     }
     done();
   });
+}
+
+/** @throws ApiError unauthorized when the session has ended, forbidden when the call is not for it */
+async function admitSession(
+  house: House,
+  request: FastifyRequest,
+  access: Exclude<Access, 'public'>,
+  cookie: string,
+): Promise<void> {
+  const publicUrl = house.publicUrl();
+  if (!isSafe(request)) demandOwnPage(request, publicUrl);
+  const session = await house.sessions.find(cookie);
+  if (session === null) {
+    const headers = { 'set-cookie': writeSessionCookie(publicUrl, null) };
+    throw new ApiError('unauthorized', 'The session has ended. Sign in again.', { headers });
+  }
+  request.session = session;
+  if (access === 'session') {
+    request.actor = personOf(session, request.ip);
+    return;
+  }
+  const { idOrSlug } = request.params as { idOrSlug?: string };
+  const isTeamPath = request.routeOptions.url?.startsWith('/teams/:idOrSlug') === true;
+  const query = request.query as { teamId?: string; slug?: string };
+  request.actor = { ...actorIn(session, query, isTeamPath ? idOrSlug : undefined), address: request.ip };
+  if (access !== 'token') demand(request.actor, access);
+}
+
+/** Whose page calls on a public route: the session of its cookie, null without one. */
+export async function visitorOf(house: House, request: FastifyRequest): Promise<Session | null> {
+  const cookie = readSessionCookie(request);
+  return cookie === null ? null : house.sessions.find(cookie);
 }
 
 function readBearer(request: FastifyRequest): string {

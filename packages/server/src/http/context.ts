@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { Actor, Permission } from '../platform/actor.ts';
 import type { Platform } from '../platform/platform.ts';
+import type { Session, SessionBook } from '../platform/sessions.ts';
 import type { TeamBook } from '../platform/teams.ts';
 import type { TokenBook } from '../platform/tokens.ts';
 import type { Row } from '../store/control/tables.ts';
@@ -12,10 +13,17 @@ export interface House {
   platform: Platform;
   teams: TeamBook;
   tokens: TokenBook;
+  sessions: SessionBook;
+  version: string;
+  /** The address that people reach this server at, for links and cookies. */
+  publicUrl(): string;
 }
 
-/** Who may use a route: everybody, any token, or those whose role has a permission. */
-export type Access = 'public' | 'token' | Permission;
+/**
+ * Who may use a route: everybody, any token or session, those who signed in whatever they are in a team, or those
+ * whose role has a permission.
+ */
+export type Access = 'public' | 'token' | 'session' | Permission;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,6 +34,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     actor: Actor | null;
+    /** Of those who signed in; null for callers with a token. */
+    session: Session | null;
   }
 }
 
@@ -33,6 +43,12 @@ declare module 'fastify' {
 export function actorOf(request: FastifyRequest): Actor {
   if (request.actor === null) throw new Error(`The route ${request.url} is public and has no caller.`);
   return request.actor;
+}
+
+/** The caller's session. Only routes with access `session` are sure to have one. */
+export function sessionOf(request: FastifyRequest): Session {
+  if (request.session === null) throw new Error(`The route ${request.url} is not for sessions alone.`);
+  return request.session;
 }
 
 /** The team that the call is for, by `?teamId=` or `?slug=`, else the token's. */

@@ -6,6 +6,8 @@ import { eventTypesDoor } from './event-types.ts';
 import { eventsDoor } from './events.ts';
 import { membersDoor } from './members.ts';
 import { projectsDoor } from './projects.ts';
+import { sessionsDoor } from './sessions.ts';
+import { signInDoor } from './sign-in.ts';
 import { signInLinksDoor } from './sign-in-links.ts';
 import { type SystemSources, systemDoor } from './system.ts';
 import { teamsDoor } from './teams.ts';
@@ -17,11 +19,9 @@ import { webhooksDoor } from './webhooks.ts';
 export interface DoorParts {
   guard: WebhookGuard;
   system: SystemSources;
-  /** The address that people reach this server at, for links. */
-  publicUrl(): string;
 }
 
-export function doors({ guard, system, publicUrl }: DoorParts): Door[] {
+export function doors({ guard, system }: DoorParts): Door[] {
   return [
     webhooksDoor(guard),
     eventsDoor,
@@ -33,7 +33,9 @@ export function doors({ guard, system, publicUrl }: DoorParts): Door[] {
     membersDoor,
     tokensDoor,
     userDoor,
-    signInLinksDoor(publicUrl),
+    signInDoor,
+    sessionsDoor,
+    signInLinksDoor,
     systemDoor(system),
   ];
 }

@@ -123,6 +123,7 @@ export const membersDoor: Door = (app, house) => {
       const member = await needMember(platform, team, uid);
       await changeRole(platform, actorOf(request), team, member, bodyOf(request, RoleBody).role);
       house.tokens.forget();
+      house.sessions.forget();
       return { id: team.id };
     },
   );
@@ -145,6 +146,7 @@ export const membersDoor: Door = (app, house) => {
       const member = await needMember(platform, team, uid);
       await removeMember(platform, actorOf(request), team, member);
       house.tokens.forget();
+      house.sessions.forget();
       return { id: team.id };
     },
   );

@@ -8,25 +8,22 @@ import { UserId } from './fields.ts';
 const Body = Type.Union([Type.Object({ userId: Type.Optional(UserId) }), Type.Null()]);
 const Link = Type.Object({ url: Type.String(), expiresAt: Type.Number() });
 
-/** @param publicUrl the address that people reach this server at */
-export function signInLinksDoor(publicUrl: () => string): Door {
-  return (app, house) => {
-    app.post(
-      '/sign-in-links',
-      {
-        config: { access: 'operate' },
-        schema: {
-          tags: ['sign-in'],
-          summary: 'Makes a link that signs a person in once, within 15 minutes',
-          body: Body,
-          response: { 201: Link },
-        },
+export const signInLinksDoor: Door = (app, house) => {
+  app.post(
+    '/sign-in-links',
+    {
+      config: { access: 'operate' },
+      schema: {
+        tags: ['sign-in'],
+        summary: 'Makes a link that signs a person in once, within 15 minutes',
+        body: Body,
+        response: { 201: Link },
       },
-      async (request, reply) => {
-        const userId = bodyOf(request, Body)?.userId;
-        const link = await createSignInLink(house.platform, actorOf(request), publicUrl(), userId);
-        return reply.code(201).header('cache-control', 'no-store').send(link);
-      },
-    );
-  };
-}
+    },
+    async (request, reply) => {
+      const userId = bodyOf(request, Body)?.userId;
+      const link = await createSignInLink(house.platform, actorOf(request), house.publicUrl(), userId);
+      return reply.code(201).header('cache-control', 'no-store').send(link);
+    },
+  );
+};

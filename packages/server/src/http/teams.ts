@@ -71,7 +71,7 @@ export const teamsDoor: Door = (app, house) => {
       config: { access: 'teams.read', version: 'v2' },
       schema: {
         tags,
-        summary: 'Lists teams: the token’s own; every one for the operator',
+        summary: 'Lists teams: the caller’s own; every one for the operator',
         querystring: TimePageQuery,
         response: { 200: TeamPage },
       },
@@ -81,7 +81,7 @@ export const teamsDoor: Door = (app, house) => {
       const page = readPage(queryOf(request, TimePageQuery));
       const found = await teamsOf(house, request, actor, page);
       return {
-        teams: found.rows.map((team) => showTeam(team, actor)),
+        teams: found.rows.map((team) => showTeam(team, roleIn(request, team))),
         pagination: showPagination(page, found),
       };
     },
@@ -116,6 +116,7 @@ export const teamsDoor: Door = (app, house) => {
       const input = { slug, name, plan, ...(id === undefined ? {} : { id }) };
       const team = await createTeam(platform, actorOf(request), input);
       house.teams.forget();
+      house.sessions.forget();
       return showTeam(team, actorOf(request));
     },
   );
@@ -143,6 +144,7 @@ export const teamsDoor: Door = (app, house) => {
       };
       const changed = await patchTeam(platform, actorOf(request), team, patch);
       house.teams.forget();
+      house.sessions.forget();
       return showTeam(changed, actorOf(request));
     },
   );
@@ -155,9 +157,20 @@ async function teamsOf(
   page: TimePage,
 ): Promise<PageOf<Row<'teams'>>> {
   if (actor.role === 'OPERATOR') return listTeams(house.platform.store, page);
+  const { teamId, slug } = request.query as { teamId?: string; slug?: string };
+  if (request.session !== null && !teamId && !slug) {
+    return { rows: request.session.memberships.map(({ team }) => team), next: null };
+  }
   // A publisher of every team publishes and sees none.
   const rows = actor.teamId === null ? [] : [await teamOf(house, request)];
   return { rows, next: null };
+}
+
+/** The caller as what they are in one of their teams: somebody who signed in may be another thing in each. */
+function roleIn(request: FastifyRequest, team: Row<'teams'>): Actor {
+  const actor = actorOf(request);
+  const own = request.session?.memberships.find((one) => one.team.id === team.id);
+  return own === undefined || actor.role === 'OPERATOR' ? actor : { ...actor, role: own.role };
 }
 
 function showTeam(team: Row<'teams'>, actor: Actor) {

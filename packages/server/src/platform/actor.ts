@@ -12,11 +12,12 @@ export type Role =
   | 'PUBLISHER';
 
 export interface Actor {
+  /** The id of the token, or of the session. */
   tokenId: string;
-  /** The token's name, for people who read logs and audit records. */
+  /** The token's or the person's name, for people who read logs and audit records. */
   name: string;
   role: Role;
-  /** The one team this token is for; null for the operator and for publishers of every team. */
+  /** The one team this call can be for; null for the operator and for publishers of every team. */
   teamId: string | null;
   userId: string | null;
   /** The network address the call came from, null for what Posthorn does by itself. */
@@ -54,10 +55,7 @@ export function demand(actor: Actor, permission: Permission): void {
   if (may(actor, permission)) return;
   const { roles, does } = permissions[permission];
   const able = roles.map((role) => (role === 'OPERATOR' ? 'the operator' : role));
-  throw new ApiError(
-    'forbidden',
-    `A token with the role ${actor.role} may not ${does}; ${listWords(able)} may.`,
-  );
+  throw new ApiError('forbidden', `The role ${actor.role} may not ${does}; ${listWords(able)} may.`);
 }
 
 function listWords(words: readonly string[]): string {

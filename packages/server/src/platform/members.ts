@@ -9,6 +9,7 @@ import {
   type MemberRow,
   updateMember,
 } from '../store/control/members.ts';
+import { deleteSessionsWithoutTeam } from '../store/control/sessions.ts';
 import type { MemberRole, Row } from '../store/control/tables.ts';
 import { findTeam, lockTeam } from '../store/control/teams.ts';
 import { revokeTokensOf } from '../store/control/tokens.ts';
@@ -124,7 +125,7 @@ export async function changeRole(
   );
 }
 
-/** Takes a member from the team, and revokes the member's own tokens for it. */
+/** Takes a member from the team, revokes the member's own tokens for it, and ends the sessions of who has no other. */
 export async function removeMember(
   platform: Platform,
   actor: Actor,
@@ -146,6 +147,7 @@ export async function removeMember(
         lockTeam(store, team.id),
         deleteMember(store, team.id, member.user_id),
         revokeTokensOf(store, team.id, member.user_id, null, at),
+        deleteSessionsWithoutTeam(store, member.user_id),
       ],
       at,
     },
@@ -171,5 +173,5 @@ export async function needSignInUser(platform: Platform, userId: string | undefi
 function demandReach(actor: Actor, role: MemberRole): void {
   demand(actor, 'members.write');
   if (!reaches(actor.role, role))
-    throw new ApiError('forbidden', `A token with the role ${actor.role} may not give the role ${role}.`);
+    throw new ApiError('forbidden', `The role ${actor.role} may not give the role ${role}.`);
 }

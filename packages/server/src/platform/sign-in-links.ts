@@ -1,14 +1,13 @@
 // Sign-in links: made by the operator, used once, by a click. The token stands in the address's fragment, which no
 // server on the way gets to see; only its hash is stored.
-import { createHash } from 'node:crypto';
-import { newAlphanumeric } from '../id.ts';
+import { newSignInToken } from '../id.ts';
 import { insertSignInLink } from '../store/control/sign-in-links.ts';
 import { type Actor, demand } from './actor.ts';
 import { needSignInUser } from './members.ts';
 import { commit, type Platform } from './platform.ts';
+import { hashSignInToken } from './sessions.ts';
 
 const lifetimeMs = 15 * 60_000;
-const tokenLength = 32;
 
 /**
  * @param publicUrl the address that people reach the dashboard at
@@ -24,19 +23,20 @@ export async function createSignInLink(
   const subject = await needSignInUser(platform, userId);
   const at = platform.clock.now();
   const expiresAt = at + lifetimeMs;
-  const token = newAlphanumeric(tokenLength);
-  const hash = createHash('sha256').update(token).digest('hex');
+  const token = newSignInToken();
   await commit(platform, actor, {
     teamId: null,
     action: 'sign-in-link.created',
     subject,
-    steps: insertSignInLink(platform.store, {
-      hash,
-      user_id: subject,
-      created_at: at,
-      expires_at: expiresAt,
-      used_at: null,
-    }),
+    steps: [
+      insertSignInLink(platform.store, {
+        hash: hashSignInToken(token),
+        user_id: subject,
+        created_at: at,
+        expires_at: expiresAt,
+        used_at: null,
+      }),
+    ],
     at,
   });
   return { url: signInUrl(publicUrl, token), expiresAt };

@@ -52,7 +52,10 @@ export class TeamBook {
     const known = this.find(by, value);
     const team = known instanceof Promise ? await known : known;
     if (actor.teamId !== null && team?.id !== actor.teamId) {
-      throw new ApiError('forbidden', 'This token is for another team than the one that was asked for.');
+      throw new ApiError(
+        'forbidden',
+        'This call’s token or session is for another team than the one that was asked for.',
+      );
     }
     if (team === null) throw new ApiError('not_found', `There is no team ${value}.`);
     return team;

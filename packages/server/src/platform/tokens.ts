@@ -190,10 +190,7 @@ function judgeReach(actor: Actor, { role, userId }: TokenInput): void {
   if (role === 'PUBLISHER')
     throw new ApiError('forbidden', 'Only the operator may create a token with the role PUBLISHER.');
   if (!reaches(actor.role, role))
-    throw new ApiError(
-      'forbidden',
-      `A token with the role ${actor.role} may not create one with the role ${role}.`,
-    );
+    throw new ApiError('forbidden', `The role ${actor.role} may not create a token with the role ${role}.`);
   if (userId !== null && userId !== actor.userId)
     throw new ApiError(
       'forbidden',

@@ -14,6 +14,7 @@ import { setUp } from '../../src/first-start.ts';
 import { buildApp } from '../../src/http/app.ts';
 import { doors } from '../../src/http/doors.ts';
 import { Catalogue } from '../../src/platform/catalogue.ts';
+import { SessionBook } from '../../src/platform/sessions.ts';
 import { TeamBook } from '../../src/platform/teams.ts';
 import { TokenBook } from '../../src/platform/tokens.ts';
 import type { Row } from '../../src/store/control/tables.ts';
@@ -93,12 +94,14 @@ export async function startControlPlane(): Promise<ControlPlane> {
       platform,
       teams: new TeamBook(store, clock),
       tokens: new TokenBook(store, clock, operatorToken),
+      sessions: new SessionBook(store, clock),
+      version: '0.0.0',
+      publicUrl: () => publicUrl,
     },
     logger: pino({ level: 'silent' }),
     version: '0.0.0',
     doors: doors({
       guard: { allowed: parseNetworks('127.0.0.0/8'), own: null },
-      publicUrl: () => publicUrl,
       system: {
         metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
         unready: () => Promise.resolve(null),

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { Step, Store } from '../store.ts';
 import { containing, type PageOf, readTimePage, type TimePage } from './pages.ts';
-import type { MemberRole, NewRow } from './tables.ts';
+import type { MemberRole, NewRow, Row } from './tables.ts';
 
 /** A membership with its user. */
 export interface MemberRow {
@@ -57,6 +57,28 @@ export function listMembers(
 export async function findMember(store: Store, teamId: string, userId: string): Promise<MemberRow | null> {
   const rows = await store.read(membersOf(store, teamId).where('members.user_id', '=', userId).compile());
   return rows[0] ?? null;
+}
+
+/** A team that a user belongs to, and as what. */
+export interface Membership {
+  team: Row<'teams'>;
+  role: MemberRole;
+}
+
+/** What a user belongs to, in the order in which they joined. */
+export async function listMemberships(store: Store, userId: string): Promise<Membership[]> {
+  const rows = await store.read(
+    store.queries
+      .selectFrom('members')
+      .innerJoin('teams', 'teams.id', 'members.team_id')
+      .selectAll('teams')
+      .select('members.role')
+      .where('members.user_id', '=', userId)
+      .orderBy('members.created_at')
+      .orderBy('teams.id')
+      .compile(),
+  );
+  return rows.map(({ role, ...team }) => ({ team, role }));
 }
 
 /** The id of the team's first owner, null where it has none. */

@@ -39,6 +39,33 @@ export interface Tables {
     expires_at: number;
     used_at: number | null;
   };
+  sessions: {
+    id: string;
+    hash: string;
+    user_id: string;
+    method: 'link' | 'password' | 'invitation' | 'openid';
+    address: string | null;
+    user_agent: string | null;
+    created_at: number;
+    last_seen_at: number;
+    expires_at: number;
+  };
+  passwords: { user_id: string; hash: string; changed_at: number };
+  identities: { issuer: string; subject: string; user_id: string; created_at: number };
+  invitations: {
+    id: string;
+    hash: string;
+    team_id: string;
+    email: string;
+    role: MemberRole;
+    /** The id of the user or token that invited, and its name for people. */
+    invited_by: string;
+    inviter: string;
+    created_at: number;
+    expires_at: number;
+  };
+  /** Until when the tries of an account or address count; see sign-in-tries.ts. */
+  sign_in_tries: { subject: string; count_until: number };
   projects: {
     id: string;
     team_id: string;

@@ -1,0 +1,86 @@
+// The doors of signing in: the ways there are, and the one call that makes a session.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { Arrival } from '../platform/sessions.ts';
+import { type SignedIn, signInByLink } from '../platform/sign-in.ts';
+import type { SessionRow } from '../store/control/sessions.ts';
+import type { Door } from './app.ts';
+import { visitorOf } from './auth.ts';
+import { bodyOf, type House } from './context.ts';
+import { writeSessionCookie } from './cookies.ts';
+import { NullableText } from './fields.ts';
+import { refuseForeignPage } from './same-origin.ts';
+
+const Methods = Type.Object({
+  password: Type.Boolean(),
+  oidc: Type.Union([Type.Object({ name: Type.String(), startUrl: Type.String() }), Type.Null()]),
+});
+const Body = Type.Object({ token: Type.String({ minLength: 1, maxLength: 200 }) });
+
+/** Who somebody is, as signing in and the session show it. */
+export const SignedInUser = Type.Object({
+  id: Type.String(),
+  email: Type.String(),
+  username: Type.String(),
+  name: NullableText,
+});
+
+const Answer = Type.Object({ user: SignedInUser });
+
+export const signInDoor: Door = (app, house) => {
+  const tags = ['sign-in'];
+  const config = { access: 'public' } as const;
+
+  app.get(
+    '/sign-in-methods',
+    {
+      config,
+      schema: { tags, summary: 'The ways to sign in', security: [], response: { 200: Methods } },
+    },
+    () => ({ password: false, oidc: null }),
+  );
+
+  app.post(
+    '/sign-in',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'Signs in with a one-time link’s token; the session is a cookie',
+        security: [],
+        body: Body,
+        response: { 200: Answer },
+      },
+    },
+    async (request, reply) => {
+      const { token } = bodyOf(request, Body);
+      const arrival = await arrivalOf(house, request, 'link');
+      return welcome(house, reply, await signInByLink(house.platform, token, arrival));
+    },
+  );
+};
+
+/** Where a session that is about to start comes from. Another site’s page can't sign anybody in. */
+async function arrivalOf(
+  house: House,
+  request: FastifyRequest,
+  method: SessionRow['method'],
+): Promise<Arrival> {
+  refuseForeignPage(request, house.publicUrl());
+  return {
+    method,
+    address: request.ip,
+    userAgent: request.headers['user-agent'] ?? null,
+    replaces: await visitorOf(house, request),
+  };
+}
+
+/** Gives the browser its session. */
+function welcome(house: House, reply: FastifyReply, { user, token }: SignedIn) {
+  house.sessions.forget();
+  reply
+    .header('set-cookie', writeSessionCookie(house.publicUrl(), token))
+    .header('cache-control', 'no-store');
+  const { id, email, username, name } = user;
+  return { user: { id, email, username, name } };
+}
