@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from './clock.ts';
 import { readSettings, type Settings } from './config.ts';
 import { startEngine } from './engine/engine.ts';
@@ -11,6 +12,7 @@ import { databaseFile, prepareDataDir, setUp } from './first-start.ts';
 import { buildApp } from './http/app.ts';
 import type { House } from './http/context.ts';
 import { doors } from './http/doors.ts';
+import { readPages } from './http/pages.ts';
 import { Catalogue } from './platform/catalogue.ts';
 import { startExpiry } from './platform/expiry.ts';
 import type { Platform } from './platform/platform.ts';
@@ -27,6 +29,9 @@ export { StartError } from './first-start.ts';
 export { StoreError } from './store/errors.ts';
 
 const manifest = createRequire(import.meta.url)('../package.json') as { version: string };
+
+/** Where the dashboard's build is, if there is one. */
+const dashboardFolder = fileURLToPath(new URL('../../dashboard/dist/', import.meta.url));
 
 /** This version of Posthorn, as `package.json` has it. */
 export const { version } = manifest;
@@ -123,6 +128,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       },
       doors: doors({
         guard: { allowed, own },
+        pages: readPages(dashboardFolder),
         system: {
           metricsToken: settings.metricsToken,
           metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),

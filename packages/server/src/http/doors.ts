@@ -1,10 +1,12 @@
 // Every door of the API, in the order of the OpenAPI document.
 import type { WebhookGuard } from '../platform/webhooks.ts';
 import type { Door } from './app.ts';
+import { dashboardDoor } from './dashboard.ts';
 import { deliveriesDoor } from './deliveries.ts';
 import { eventTypesDoor } from './event-types.ts';
 import { eventsDoor } from './events.ts';
 import { membersDoor } from './members.ts';
+import type { Pages } from './pages.ts';
 import { projectsDoor } from './projects.ts';
 import { sessionsDoor } from './sessions.ts';
 import { signInDoor } from './sign-in.ts';
@@ -17,11 +19,13 @@ import { variablesDoor } from './variables.ts';
 import { webhooksDoor } from './webhooks.ts';
 
 export interface DoorParts {
+  /** The dashboard's build; null where there is none. */
+  pages: Pages | null;
   guard: WebhookGuard;
   system: SystemSources;
 }
 
-export function doors({ guard, system }: DoorParts): Door[] {
+export function doors({ guard, pages, system }: DoorParts): Door[] {
   return [
     webhooksDoor(guard),
     eventsDoor,
@@ -37,5 +41,6 @@ export function doors({ guard, system }: DoorParts): Door[] {
     sessionsDoor,
     signInLinksDoor,
     systemDoor(system),
+    dashboardDoor(pages),
   ];
 }

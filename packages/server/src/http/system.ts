@@ -70,14 +70,6 @@ export function systemDoor(sources: SystemSources): Door {
       if (accept.includes('text/html')) return reply.redirect('/app/', 302);
       throw new ApiError('not_found', 'This is Posthorn’s API. /openapi.json lists its calls.');
     });
-    for (const url of ['/app', '/app/*']) {
-      app.get(url, { config, schema: { hide: true } }, (_request, reply) =>
-        reply
-          .type('text/html; charset=utf-8')
-          .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-          .send(page),
-      );
-    }
   };
 }
 
@@ -123,20 +115,3 @@ const deliveryDocument = {
     },
   },
 };
-
-const page = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Posthorn</title>
-<style>
-  :root { color-scheme: light dark }
-  body { font: 16px/1.6 system-ui, sans-serif; max-width: 38rem; margin: 15vh auto 0; padding: 0 1.5rem; color: light-dark(#171717, #ededed); background: light-dark(#fff, #000) }
-  code { font: 14px ui-monospace, monospace; background: light-dark(#f2f2f2, #1a1a1a); padding: .1em .3em; border-radius: 4px }
-  p { color: light-dark(#4d4d4d, #a0a0a0) }
-</style>
-<h1>Posthorn is running</h1>
-<p>This version has no dashboard pages: webhooks, events and deliveries are reached over the API, with the token that the first start printed and keeps in <code>admin-token</code> in the data directory.</p>
-<p>The README shows a first delivery in one minute. <a href="/openapi.json">/openapi.json</a> lists every call.</p>
-</html>
-`;

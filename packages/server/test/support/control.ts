@@ -13,6 +13,7 @@ import { createPublisher } from '../../src/engine/publish.ts';
 import { setUp } from '../../src/first-start.ts';
 import { buildApp } from '../../src/http/app.ts';
 import { doors } from '../../src/http/doors.ts';
+import type { Pages } from '../../src/http/pages.ts';
 import { Catalogue } from '../../src/platform/catalogue.ts';
 import { SessionBook } from '../../src/platform/sessions.ts';
 import { TeamBook } from '../../src/platform/teams.ts';
@@ -61,7 +62,7 @@ export interface CallOptions {
   headers?: Record<string, string>;
 }
 
-export async function startControlPlane(): Promise<ControlPlane> {
+export async function startControlPlane(pages: Pages | null = null): Promise<ControlPlane> {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-control-'));
   let aheadMs = 0;
   const clock: Clock = {
@@ -102,6 +103,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     version: '0.0.0',
     doors: doors({
       guard: { allowed: parseNetworks('127.0.0.0/8'), own: null },
+      pages,
       system: {
         metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
         unready: () => Promise.resolve(null),
