@@ -54,7 +54,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
   const given = readSettings(env);
   const { settings, adminToken, adminTokenFile } = prepareDataDir(given);
   const clock = systemClock;
-  const log = createLog(settings.logLevel);
+  const log = createLog(settings.logLevel, clock);
   const { logger, flush } = log;
   const vault = new Vault(settings.secretKeys);
   const store = await openStore({

@@ -10,13 +10,20 @@ const SHARED_BYTES = 65_536;
 type Algorithm = keyof typeof DIGEST_BYTES;
 
 const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
-const outerMessage = Buffer.allocUnsafeSlow(BLOCK_BYTES + DIGEST_BYTES.sha256);
+const outer = Buffer.allocUnsafeSlow(BLOCK_BYTES + DIGEST_BYTES.sha256);
+/** The outer pad and the inner digest. */
+const outerMessages = {
+  sha1: outer.subarray(0, BLOCK_BYTES + DIGEST_BYTES.sha1),
+  sha256: outer.subarray(0, BLOCK_BYTES + DIGEST_BYTES.sha256),
+} as const;
 
 /**
  * A key whose two pads are made once, used by `crypto.hash` in one shot. Both signatures of a body of
  * 1 KiB cost 4.6 µs of CPU so, and 7.3 µs by `createHmac` with a KeyObject, whose handle is an object on either
  * side of the language border for each signature and is cleared away by the collector (200 bytes: 3.9 against
  * 6.7 µs; 16,000 bytes: 24 against 25 µs; 200,000 deliveries each on two cores, in turn).
+ * The inner digest as bytes in a string and not as hex, and the outer message's view made once: 2.5 µs before, 2.2 µs after; the
+ * four hashes alone take 1.9 µs.
  * The pads are as secret as the key: private, so that no log shows them.
  */
 export class HmacKey {
@@ -40,9 +47,9 @@ export class HmacKey {
     message.set(this.#inner);
     if (prefix !== '') message.write(prefix, BLOCK_BYTES, 'latin1');
     message.set(body, bodyAt);
+    const outerMessage = outerMessages[this.#algorithm];
     outerMessage.set(this.#outer);
-    outerMessage.write(hash(this.#algorithm, message, 'hex'), BLOCK_BYTES, 'hex');
-    const outerLength = BLOCK_BYTES + DIGEST_BYTES[this.#algorithm];
-    return hash(this.#algorithm, outerMessage.subarray(0, outerLength), encoding);
+    outerMessage.write(hash(this.#algorithm, message, 'binary'), BLOCK_BYTES, 'latin1');
+    return hash(this.#algorithm, outerMessage, encoding);
   }
 }

@@ -19,7 +19,7 @@ if (port === null) throw new Error('engine-thread.ts runs as a worker thread');
 const { settings, secretKeys, userAgent, store: attachment } = workerData as EngineData;
 const answer = (reply: EngineReply) => port.postMessage(reply);
 
-const log = createLog(settings.logLevel);
+const log = createLog(settings.logLevel, clock);
 const tally = new Tally();
 const store = attachDeliveryStore(attachment);
 const vault = new Vault(secretKeys.map((key) => Buffer.from(key)));
