@@ -1,19 +1,24 @@
 // Deliveries on their way from the thread that accepted their events to the one that sends them: flat arrays and one
-// transferred buffer, one message per round of the event loop. An event's body travels once, whatever its fan-out.
+// transferred buffer, one message per round of the event loop. What all deliveries of an event share travels once,
+// and every tag and type once in a message, so that they are one string for all tasks on the other side.
 import type { Task } from './attempt.ts';
 
 export interface BirthMessage {
   kind: 'births';
+  /** Tags and types, which the cells name by their places here. */
+  names: string[];
+  /** For each event: type, createdAt, length of its body and number of births; for each birth: key, tag and version. */
   cells: (string | number)[];
   bodies: Uint8Array<ArrayBuffer>;
 }
 
-const cellsPerTask = 7;
-
 /** Collects births and hands them on. */
 export class BirthSender {
   readonly #post: (message: BirthMessage, transfer: ArrayBuffer[]) => void;
+  #names = new Map<string, number>();
   #cells: (string | number)[] = [];
+  /** Where the number of births of the last event stands. */
+  #countAt = 0;
   #bodies: Uint8Array[] = [];
   #length = 0;
   #last: Uint8Array | null = null;
@@ -23,26 +28,28 @@ export class BirthSender {
     this.#post = post;
   }
 
-  take(task: Task): void {
+  take({ key, tag, version, type, createdAt, body }: Task): void {
     // Births of one event come one after another and share its bytes.
-    if (task.body !== this.#last) {
-      this.#last = task.body;
-      this.#bodies.push(task.body);
-      this.#length += task.body.length;
+    if (body !== this.#last) {
+      this.#last = body;
+      this.#bodies.push(body);
+      this.#length += body.length;
+      this.#countAt = this.#cells.push(this.#place(type), createdAt, body.length, 0) - 1;
     }
-    const end = this.#length;
-    this.#cells.push(
-      task.key,
-      task.tag,
-      task.version,
-      task.type,
-      task.createdAt,
-      end - task.body.length,
-      end,
-    );
+    this.#cells[this.#countAt] = (this.#cells[this.#countAt] as number) + 1;
+    this.#cells.push(key, this.#place(tag), version);
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.#flush());
+  }
+
+  #place(name: string): number {
+    let place = this.#names.get(name);
+    if (place === undefined) {
+      place = this.#names.size;
+      this.#names.set(name, place);
+    }
+    return place;
   }
 
   #flush(): void {
@@ -53,7 +60,9 @@ export class BirthSender {
       bodies.set(body, at);
       at += body.length;
     }
-    this.#post({ kind: 'births', cells: this.#cells, bodies }, [bodies.buffer]);
+    const names = [...this.#names.keys()];
+    this.#post({ kind: 'births', names, cells: this.#cells, bodies }, [bodies.buffer]);
+    this.#names = new Map();
     this.#cells = [];
     this.#bodies = [];
     this.#length = 0;
@@ -62,28 +71,31 @@ export class BirthSender {
 }
 
 /** The deliveries of a message, each for its first attempt. */
-export function readBirths({ cells, bodies }: BirthMessage): Task[] {
+export function readBirths({ names, cells, bodies }: BirthMessage): Task[] {
   const all = Buffer.from(bodies.buffer, bodies.byteOffset, bodies.byteLength);
   const tasks: Task[] = [];
-  let body = all;
-  let bodyEnd = -1;
-  for (let at = 0; at < cells.length; at += cellsPerTask) {
-    const end = cells[at + 6] as number;
+  let bodyAt = 0;
+  for (let at = 0; at < cells.length; ) {
+    const type = names[cells[at] as number] as string;
+    const createdAt = cells[at + 1] as number;
+    const bodyEnd = bodyAt + (cells[at + 2] as number);
+    const count = cells[at + 3] as number;
     // A copy of its own for each event: one that hangs must not keep the whole message's bytes alive.
-    if (end !== bodyEnd) {
-      bodyEnd = end;
-      body = Buffer.from(all.subarray(cells[at + 5] as number, end));
+    const body = Buffer.from(all.subarray(bodyAt, bodyEnd));
+    bodyAt = bodyEnd;
+    at += 4;
+    for (const end = at + 3 * count; at < end; at += 3) {
+      tasks.push({
+        key: cells[at] as string,
+        tag: names[cells[at + 1] as number] as string,
+        version: cells[at + 2] as number,
+        type,
+        number: 1,
+        createdAt,
+        extra: false,
+        body,
+      });
     }
-    tasks.push({
-      key: cells[at] as string,
-      tag: cells[at + 1] as string,
-      version: cells[at + 2] as number,
-      type: cells[at + 3] as string,
-      number: 1,
-      createdAt: cells[at + 4] as number,
-      extra: false,
-      body,
-    });
   }
   return tasks;
 }
