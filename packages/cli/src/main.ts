@@ -1,6 +1,16 @@
 #!/usr/bin/env node
-// The `posthorn` command. `start` runs a node in the foreground; what it prints for people is in greeting.ts.
-import { SettingsError, StartError, StoreError, startServer, version } from '@posthorn/server';
+// The `posthorn` command. `start` runs a node in the foreground; what it prints for people is in greeting.ts. What the
+// other commands do is the server's (commands.ts).
+import {
+  backUpStore,
+  migrateStore,
+  restoreStore,
+  SettingsError,
+  StartError,
+  StoreError,
+  startServer,
+  version,
+} from '@posthorn/server';
 import { Command } from 'commander';
 import { greet } from './greeting.ts';
 import { settingsHelp } from './settings-help.ts';
@@ -20,6 +30,24 @@ program
   .description('runs a node: API and deliveries')
   .addHelpText('after', () => settingsHelp())
   .action(start);
+
+program
+  .command('migrate')
+  .description('brings the store’s schema up to date, and does nothing else')
+  .action(() => tell(migrateStore(process.env)));
+
+program
+  .command('backup <file>')
+  .description('copies the SQLite store into a new file; a server may run on it')
+  .action((file: string) => tell(backUpStore(process.env, file)));
+
+program
+  .command('restore <file>')
+  .description('puts a backup in the place of the SQLite store, which is kept beside it')
+  .option('--force', 'does away with the store that is there')
+  .action((file: string, { force = false }: { force?: boolean }) =>
+    tell(restoreStore(process.env, file, force)),
+  );
 
 /** Why it can't listen, in words. */
 const listenSentences = new Map([
@@ -56,6 +84,15 @@ async function start(): Promise<void> {
   }
   try {
     process.stdout.write(greet(await starting));
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Prints what a command did, or why it did nothing. */
+async function tell(doing: Promise<string>): Promise<void> {
+  try {
+    process.stdout.write(await doing);
   } catch (error) {
     fail(error);
   }

@@ -89,3 +89,7 @@ export const runPosthorn = (t: TestContext, args: string[], env: Record<string, 
 /** Runs `npm start`, with `args` handed on. */
 export const runNpmStart = (t: TestContext, env: Record<string, string>, args: string[] = []): Running =>
   new Running(t, 'npm', ['start', ...(args.length > 0 ? ['--', ...args] : [])], env);
+
+/** Runs `npx <args>` in the clone. */
+export const runNpx = (t: TestContext, args: string[], env: Record<string, string>): Running =>
+  new Running(t, 'npx', ['--no-install', ...args], env);

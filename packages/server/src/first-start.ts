@@ -30,6 +30,7 @@ export class StartError extends Error {
 }
 
 export const databaseFile = 'posthorn.db';
+export const keyFileName = 'secret-key';
 const firstLinkMs = 24 * 60 * 60 * 1000;
 
 export interface Prepared {
@@ -52,7 +53,7 @@ export function prepareDataDir(given: Settings): Prepared {
     );
   }
   const isSetUp = existsSync(join(dataDir, databaseFile));
-  const keyFile = join(dataDir, 'secret-key');
+  const keyFile = join(dataDir, keyFileName);
   let { secretKeys } = given;
   if (secretKeys.length === 0) {
     let text = readKept(keyFile);
@@ -85,6 +86,17 @@ export function prepareDataDir(given: Settings): Prepared {
     }
   }
   return { settings: { ...given, secretKeys }, adminToken, adminTokenFile };
+}
+
+/**
+ * The secret keys that a start would use, without making any: those of the setting, or of the file in the data directory.
+ * @throws StartError when the file holds no key
+ */
+export function findSecretKeys(given: Settings): Buffer[] {
+  if (given.secretKeys.length > 0) return given.secretKeys;
+  const file = join(given.dataDir, keyFileName);
+  const text = readKept(file);
+  return text === null ? [] : readKeys(text, file);
 }
 
 function readKeys(text: string, file: string): Buffer[] {

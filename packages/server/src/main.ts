@@ -24,6 +24,7 @@ import { openStore } from './store/open.ts';
 import { createLog, logRequest, Metrics } from './telemetry.ts';
 import { Vault } from './vault.ts';
 
+export { backUpStore, migrateStore, restoreStore } from './commands.ts';
 export { describeFallback, SettingsError, settingsTable } from './config.ts';
 export { StartError } from './first-start.ts';
 export { StoreError } from './store/errors.ts';

@@ -6,14 +6,7 @@ import { test } from 'node:test';
 import { listEventIds, publish } from './support/calls.ts';
 import { quiet } from './support/house.ts';
 import { newDataDir, startPosthorn, startRefused } from './support/posthorn.ts';
-
-/** One sentence for the operator, on one line, and no stack. */
-function assertSentence(refused: { code: unknown; output: string }, sentence: RegExp): void {
-  assert.equal(refused.code, 1, refused.output);
-  assert.match(refused.output, sentence);
-  assert.match(refused.output, /^[A-Z][^\n]*\.\n$/, refused.output);
-  assert.ok(!/\n\s+at /.test(refused.output), refused.output);
-}
+import { assertSentence } from './support/refusals.ts';
 
 test('a second process on the same data directory stops with a sentence, and the first goes on', async (t) => {
   const first = await startPosthorn(quiet);

@@ -1,7 +1,14 @@
 // Which store there is: PostgreSQL where DATABASE_URL is set, else SQLite in the data directory. Everything above knows
 // only the seam in store.ts.
 import type { MessagePort } from 'node:worker_threads';
-import { attachPostgres, openPostgresStore, type PostgresAttachment } from './postgres/client.ts';
+import { StoreError } from './errors.ts';
+import type { Migrated } from './migrations.ts';
+import {
+  attachPostgres,
+  migratePostgresStore,
+  openPostgresStore,
+  type PostgresAttachment,
+} from './postgres/client.ts';
 import { attachDeliveryStore as attachSqlite, openSqliteStore } from './sqlite/client.ts';
 import type { DeliveryStore, Store } from './store.ts';
 
@@ -34,13 +41,28 @@ export type OpenedStore = Store & { connect(): StoreAttachment };
 export async function openStore(options: StoreOptions): Promise<OpenedStore> {
   const { path, databaseUrl, now, delivers } = options;
   if (databaseUrl === null) return openSqliteStore({ path, now, delivers });
-  const connection = {
-    url: databaseUrl,
-    size: options.databaseConnections,
-    deadlineMs: options.databaseTimeoutMs,
-    connectMs: Math.min(mostConnectMs, options.databaseTimeoutMs),
-  };
-  return openPostgresStore({ connection, now, delivers });
+  return openPostgresStore({ connection: connectionOf(databaseUrl, options), now, delivers });
+}
+
+const connectionOf = (
+  url: string,
+  { databaseConnections, databaseTimeoutMs }: Pick<StoreOptions, 'databaseConnections' | 'databaseTimeoutMs'>,
+) => ({
+  url,
+  size: databaseConnections,
+  deadlineMs: databaseTimeoutMs,
+  connectMs: Math.min(mostConnectMs, databaseTimeoutMs),
+});
+
+/**
+ * Brings the schema of the PostgreSQL store up to date and does nothing else.
+ * @throws StoreError with a sentence for the operator
+ */
+export async function migratePostgres(
+  options: Pick<StoreOptions, 'databaseUrl' | 'databaseConnections' | 'databaseTimeoutMs'>,
+): Promise<Migrated> {
+  if (options.databaseUrl === null) throw new StoreError('DATABASE_URL is not set.');
+  return migratePostgresStore(connectionOf(options.databaseUrl, options));
 }
 
 /** The delivering half of the store, in the thread that was given an attachment. */

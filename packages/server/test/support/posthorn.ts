@@ -105,8 +105,18 @@ export async function startRefused(
   return { code: await ended, output: output() };
 }
 
-function launch(env: Record<string, string>, dataDir: string) {
-  const child = spawn(process.execPath, [entry, 'start'], {
+/** Runs another command than `start` to its end. */
+export async function runCommand(
+  args: string[],
+  dataDir: string,
+  env: Record<string, string> = {},
+): Promise<{ code: number | NodeJS.Signals | null; output: string }> {
+  const { ended, output } = launch(env, dataDir, args);
+  return { code: await ended, output: output() };
+}
+
+function launch(env: Record<string, string>, dataDir: string, args = ['start']) {
+  const child = spawn(process.execPath, [entry, ...args], {
     env: {
       ...cleanEnvironment(),
       POSTHORN_PORT: '0',

@@ -13,6 +13,7 @@ import { systemClock as clock, type Timer } from '../../clock.ts';
 import { newAlphanumeric } from '../../id.ts';
 import type { Tables } from '../control/tables.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
+import type { Migrated } from '../migrations.ts';
 import type {
   AcceptGroup,
   AcceptOutcome,
@@ -403,6 +404,8 @@ export interface PostgresOptions {
   delivers: boolean;
   /** Below this retention, ms, events are pruned one by one and not by days. */
   pruneByRowBelowMs?: number;
+  /** Where the migrations are, for tests of an older version. */
+  migrationsFolder?: URL;
 }
 
 export interface PostgresAttachment {
@@ -419,7 +422,7 @@ export interface PostgresAttachment {
 export async function openPostgresStore(options: PostgresOptions): Promise<PostgresStore> {
   const connections = new Connections(options.connection);
   try {
-    await migrate(connections);
+    await migrate(connections, clock, options.migrationsFolder);
     const node = options.delivers ? newAlphanumeric(16) : null;
     if (node !== null) await enterNode(connections.run, node);
     await rescue(connections.run, options.now, true);
@@ -427,6 +430,21 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
   } catch (error) {
     await connections.close();
     throw explain(error);
+  }
+}
+
+/**
+ * Brings the schema up to date and does nothing else.
+ * @throws StoreError with a sentence for the operator
+ */
+export async function migratePostgresStore(connection: ConnectionOptions): Promise<Migrated> {
+  const connections = new Connections(connection);
+  try {
+    return await migrate(connections, clock);
+  } catch (error) {
+    throw explain(error);
+  } finally {
+    await connections.close();
   }
 }
 

@@ -101,19 +101,37 @@ interface DatabaseError extends Error {
   code?: string;
 }
 
-/** The SQLSTATE of an error that the server itself reported, or null. */
-export function stateOf(error: unknown): string | null {
-  const code = error instanceof Error ? (error as DatabaseError).code : undefined;
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : null;
+/** The code of an error, or of what it was made of: an SQLSTATE, or Node's. */
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return error instanceof StoreUnavailable ? codeOf(error.cause) : (error as DatabaseError).code;
 }
+
+/** The SQLSTATE of an error that the server itself reported, or null. Node's codes (EPIPE) have no digit. */
+export function stateOf(error: unknown): string | null {
+  const code = codeOf(error);
+  return code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : null;
+}
+
+/** What the operator can mend while it runs, by SQLSTATE. Publishers get 503 until then. */
+const awaySentences: Record<string, string> = {
+  '25006': 'takes no writes, as a standby does. Let DATABASE_URL lead to the primary.',
+  '42501': 'denies its user a right that it had at the start. Grant it again.',
+  '53100': 'has no room left on its disk. Make room there; nothing is lost meanwhile.',
+  '53300': 'has no session left. Raise max_connections there, or lower POSTHORN_DATABASE_CONNECTIONS.',
+};
 
 /** What an error means to those above: the store is away, or the error itself. */
 function translate(error: unknown): Error {
   if (error instanceof StoreUnavailable) return error;
   if (!(error instanceof Error)) return new StoreUnavailable(String(error));
   const state = stateOf(error);
+  const sentence = awaySentences[state ?? ''];
+  if (sentence !== undefined) {
+    return new StoreUnavailable(`The database ${sentence} It said: ${error.message}.`, { cause: error });
+  }
   if (state === null || awayClasses.has(state.slice(0, 2)) || lostStates.has(state)) {
-    return new StoreUnavailable(`The database does not answer: ${error.message}.`);
+    return new StoreUnavailable(`The database does not answer: ${error.message}.`, { cause: error });
   }
   return error;
 }

@@ -1,23 +1,36 @@
 // Migrations on PostgreSQL: numbered, forward only, under an advisory lock, so that of nodes that start together one
 // does them and the others wait. Partitions of history are made here too, a week ahead, and again by the keeper.
-import { readdirSync, readFileSync } from 'node:fs';
+import { type Clock, sleep } from '../../clock.ts';
 import { StoreError } from '../errors.ts';
-import type { Connections, Run } from './connection.ts';
+import { type Migrated, type Migration, missingFrom, readMigrations } from '../migrations.ts';
+import { type Connections, type Run, stateOf } from './connection.ts';
 import { firstNumberAt } from './numbers.ts';
+import { demandRights } from './rights.ts';
 
-const migrationsFolder = new URL('../migrations/', import.meta.url);
 /** Any number that is ours: 'posthorn' read as hexadecimal of its first letters. */
 const lockNumber = 0x70_6f_73_74;
 const dayMs = 86_400_000;
 const daysAhead = 7;
+/** A migration, or the wait for another node's, may take as long as it takes. */
+const anyTimeMs = 2_147_483_647;
+/**
+ * A change of a table waits this long for those who use it, while they wait behind it; then it lets them pass and tries
+ * again. So a statement that takes long on the version before delays it, and the change does not stop that version.
+ */
+const tableLockMs = 2_000;
+const pauseMs = 1_000;
+const mostTries = 60;
+const lockNotAvailable = '55P03';
 
-const plain = (run: Run, text: string, values: unknown[] = []) => run({ name: null, text, values });
+const plain = (run: Run, text: string, values: unknown[] = []) =>
+  run({ name: null, text, values, deadlineMs: anyTimeMs });
 
 /**
- * Brings the schema up to date.
- * @throws StoreError when the server is too old, or the schema is of a newer Posthorn
+ * Brings the schema up to date: all that is missing, or nothing.
+ * @param folder where the migrations are, for tests
+ * @throws StoreError when the server is too old, the schema is of a newer Posthorn, or this user lacks rights
  */
-export async function migrate(connections: Connections): Promise<void> {
+export async function migrate(connections: Connections, clock: Clock, folder?: URL): Promise<Migrated> {
   const { rows } = await connections.run({ name: null, text: 'SHOW server_version_num', values: [] });
   const version = Number((rows[0] as { server_version_num: string }).server_version_num);
   if (version < 150_000) {
@@ -25,37 +38,49 @@ export async function migrate(connections: Connections): Promise<void> {
       `The PostgreSQL server is version ${Math.floor(version / 10_000)}. Posthorn needs 15 or newer.`,
     );
   }
-  await connections.transaction(async (run) => {
-    await plain(run, 'SET LOCAL lock_timeout = 0');
-    await plain(run, 'SET LOCAL statement_timeout = 0');
-    await plain(run, 'SELECT pg_advisory_xact_lock($1)', [lockNumber]);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await connections.transaction((run) => migrateOnce(run, folder));
+    } catch (error) {
+      if (stateOf(error) !== lockNotAvailable) throw error;
+      if (tries === mostTries) {
+        throw new StoreError(
+          'The migration could not lock a table: something has used it for a minute without a break. Look in pg_stat_activity for a transaction that was left open, end it, and start again.',
+        );
+      }
+      await sleep(clock, pauseMs);
+    }
+  }
+}
+
+const tablesOf = (all: Migration[]): string[] => [
+  'migrations',
+  ...all.flatMap(({ sql }) => [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name]) => name ?? '')),
+];
+
+async function migrateOnce(run: Run, folder: URL | undefined): Promise<Migrated> {
+  await plain(run, 'SET LOCAL lock_timeout = 0');
+  await plain(run, 'SET LOCAL statement_timeout = 0');
+  await plain(run, 'SELECT pg_advisory_xact_lock($1)', [lockNumber]);
+  await plain(run, `SET LOCAL lock_timeout = ${tableLockMs}`);
+  const all = readMigrations('postgres', folder);
+  await demandRights(run, tablesOf(all));
+  await plain(
+    run,
+    'CREATE TABLE IF NOT EXISTS migrations (number int PRIMARY KEY, name text NOT NULL, at bigint NOT NULL)',
+  );
+  const applied = await plain(run, 'SELECT number, name FROM migrations ORDER BY number');
+  const missing = missingFrom(all, applied.rows as { number: number; name: string }[]);
+  for (const { number, name, sql } of missing) {
+    await plain(run, sql);
     await plain(
       run,
-      'CREATE TABLE IF NOT EXISTS migrations (number int PRIMARY KEY, name text NOT NULL, at bigint NOT NULL)',
+      'INSERT INTO migrations (number, name, at) VALUES ($1, $2, floor(extract(epoch FROM now()) * 1000))',
+      [number, name],
     );
-    const known = await plain(run, 'SELECT coalesce(max(number), 0) AS number FROM migrations');
-    const current = (known.rows[0] as { number: number }).number;
-    const files = readdirSync(migrationsFolder)
-      .filter((name) => name.endsWith('.postgres.sql'))
-      .toSorted();
-    const newest = Number.parseInt(files.at(-1) ?? '0', 10);
-    if (current > newest) {
-      throw new StoreError(
-        `The database was written by a newer Posthorn (schema ${current}, this one knows ${newest}). Start that version, or restore a backup.`,
-      );
-    }
-    for (const name of files) {
-      const number = Number.parseInt(name, 10);
-      if (number <= current) continue;
-      await plain(run, readFileSync(new URL(name, migrationsFolder), 'utf8'));
-      await plain(
-        run,
-        'INSERT INTO migrations (number, name, at) VALUES ($1, $2, floor(extract(epoch FROM now()) * 1000))',
-        [number, name],
-      );
-    }
-    await makePartitions(run);
-  });
+  }
+  await makePartitions(run);
+  return { ran: missing.map(({ name }) => name), schema: all.length };
 }
 
 /** Makes the partitions of today and the days to come that are missing. In a transaction. */

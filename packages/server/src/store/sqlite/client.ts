@@ -156,7 +156,7 @@ class SqliteStore extends SqliteDeliveries implements Store {
     const asked = this.#asked.get(reply.number);
     this.#asked.delete(reply.number);
     if ('rows' in reply) asked?.resolve(reply.rows);
-    else asked?.reject(new StoreUnavailable(`The store could not read: ${reply.message}.`));
+    else asked?.reject(new StoreUnavailable(reply.message));
   }
 
   #forsake(): void {

@@ -1,10 +1,9 @@
 // Opens the SQLite file and brings its schema up to date. Durability first: WAL with synchronous=FULL, so that a
 // commit that was answered survives a power cut.
-import { readdirSync, readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../errors.ts';
-
-const migrationsFolder = new URL('../migrations/', import.meta.url);
+import { type Migrated, missingFrom, readMigrations } from '../migrations.ts';
+import { takeOwnership } from './ownership.ts';
 
 /** Opens the file for reading only, on a connection of its own. */
 export function openReader(path: string): DatabaseSync {
@@ -14,71 +13,88 @@ export function openReader(path: string): DatabaseSync {
 }
 
 /**
- * Opens the file for writing, takes it for this process alone, and migrates it.
+ * Opens the file for writing and migrates it. Whoever calls it owns the file (ownership.ts).
  * @throws StoreError when another process has it, or when it was written by a newer version.
  */
-export function openWriter(path: string): DatabaseSync {
-  const db = new DatabaseSync(path, { timeout: 5_000 });
+export const openWriter = (path: string): DatabaseSync => open(path).db;
+
+/**
+ * Brings the schema up to date and does nothing else.
+ * @throws StoreError as `openWriter`, and when a Posthorn runs on the file
+ */
+export function migrateSqlite(path: string): Migrated {
+  const lock = takeOwnership(path);
   try {
+    const { db, migrated } = open(path);
+    db.close();
+    return migrated;
+  } finally {
+    lock.close();
+  }
+}
+
+function open(path: string): { db: DatabaseSync; migrated: Migrated } {
+  let db: DatabaseSync | null = null;
+  try {
+    db = new DatabaseSync(path, { timeout: 5_000 });
     db.exec(
       'PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;',
     );
     db.exec('PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;');
-    migrate(db);
+    return { db, migrated: migrate(db) };
   } catch (error) {
-    db.close();
+    db?.close();
     throw explain(error, path);
   }
-  return db;
 }
 
-function explain(error: unknown, path: string): Error {
-  const text = error instanceof Error ? error.message : String(error);
-  if (error instanceof StoreError) return error;
+/** What to say of a trouble with the file that the operator can mend; null for any other. */
+export function troubleWith(path: string, text: string): string | null {
   if (/locked|busy/i.test(text)) {
-    return new StoreError(
-      `The database ${path} is in use by another process. Stop that one first, or choose another POSTHORN_DATA_DIR.`,
-    );
+    return `The database ${path} is in use by another process. Stop that one first, or choose another POSTHORN_DATA_DIR.`;
   }
   if (/not a database|malformed|corrupt/i.test(text)) {
-    return new StoreError(
-      `The database ${path} is damaged (${text}). Restore it from a backup, or choose another POSTHORN_DATA_DIR.`,
-    );
+    return `The database ${path} is damaged (${text}). Restore it from a backup with "posthorn restore <file>", which keeps the damaged one, or choose another POSTHORN_DATA_DIR.`;
   }
-  return new StoreError(`The database ${path} can't be opened for writing: ${text}.`);
+  if (/\bfull\b|no space/i.test(text)) {
+    return `There is no room on the disk of the database ${path} (${text}). Make room there; nothing is lost meanwhile.`;
+  }
+  if (/readonly|read-only|unable to open|i\/o error/i.test(text)) {
+    return `The database ${path} can't be written (${text}). See that this user may write it and its directory, or choose another POSTHORN_DATA_DIR.`;
+  }
+  return null;
 }
 
-/** Numbered, forward only: each file runs once, in its own transaction. */
-function migrate(db: DatabaseSync): void {
+/** What to say of a file that could not be opened. */
+export function explain(error: unknown, path: string): StoreError {
+  if (error instanceof StoreError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new StoreError(
+    troubleWith(path, text) ?? `The database ${path} can't be brought up to date: ${text}.`,
+  );
+}
+
+/** Each migration runs once, in its own transaction: a start that is killed leaves whole ones, and the next goes on. */
+function migrate(db: DatabaseSync): Migrated {
+  const all = readMigrations('sqlite');
   db.exec(
     'CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, at INTEGER NOT NULL)',
   );
-  const row = db.prepare('SELECT coalesce(max(number), 0) AS version FROM migrations').get() as {
-    version: number;
-  };
-  const files = readdirSync(migrationsFolder)
-    .filter((name) => name.endsWith('.sqlite.sql'))
-    .toSorted();
-  const newest = files.length === 0 ? 0 : Number.parseInt(files.at(-1) ?? '0', 10);
-  if (row.version > newest) {
-    throw new StoreError(
-      `The database was written by a newer Posthorn (schema ${row.version}, this one knows ${newest}). Start that version, or restore a backup.`,
-    );
-  }
-  for (const name of files) {
-    const number = Number.parseInt(name, 10);
-    if (number <= row.version) continue;
+  const applied = db.prepare('SELECT number, name FROM migrations ORDER BY number').all();
+  const missing = missingFrom(all, applied as { number: number; name: string }[]);
+  for (const { number, name, sql } of missing) {
     db.exec('BEGIN IMMEDIATE');
     try {
-      db.exec(readFileSync(new URL(name, migrationsFolder), 'utf8'));
+      db.exec(sql);
       db.prepare("INSERT INTO migrations (number, name, at) VALUES (?, ?, unixepoch('subsec') * 1000)").run(
         number,
         name,
       );
       db.exec('COMMIT');
     } catch (error) {
-      db.exec('ROLLBACK');
+      if (db.isTransaction) db.exec('ROLLBACK');
       throw error;
     }
   }
+  return { ran: missing.map(({ name }) => name), schema: all.length };
 }

@@ -1,7 +1,7 @@
 // The reader thread: lists and look-ups on a connection that can't write, so that they never hold up a commit.
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { openReader } from './open.ts';
+import { openReader, troubleWith } from './open.ts';
 
 export interface Question {
   number: number;
@@ -13,7 +13,8 @@ export type Reply = { number: number; rows: unknown[] } | { number: number; mess
 
 const port = parentPort;
 if (port === null) throw new Error('reader.ts runs as a worker thread');
-const db = openReader((workerData as { path: string }).path);
+const { path } = workerData as { path: string };
+const db = openReader(path);
 const prepared = new Map<string, StatementSync>();
 
 function ask({ number, sql, parameters }: Question): Reply {
@@ -27,7 +28,8 @@ function ask({ number, sql, parameters }: Question): Reply {
     // Rows come without a prototype, which a clone across threads would not keep.
     return { number, rows: statement.all(...(parameters as SQLInputValue[])) };
   } catch (error) {
-    return { number, message: error instanceof Error ? error.message : String(error) };
+    const text = error instanceof Error ? error.message : String(error);
+    return { number, message: troubleWith(path, text) ?? `The store could not read: ${text}.` };
   }
 }
 

@@ -182,7 +182,7 @@ export class Turns {
   /** A broken turn committed nothing. Its parts go again one by one; a part that breaks alone is refused. */
   #afterFailure(batch: Batch, message: string): void {
     if (sizeOf(batch) === 1) {
-      rejectAll(batch, new StoreUnavailable(`The store could not write: ${message}.`));
+      rejectAll(batch, new StoreUnavailable(message));
       return;
     }
     this.#parts.push(

@@ -1,6 +1,6 @@
 // The writer thread: the only one that writes the file. Each message is a turn, done in one transaction and
 // answered after its commit; when a turn breaks, its parts are tried one by one, so that nobody fails for another.
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type {
   AcceptOutcome,
@@ -17,7 +17,8 @@ import { Claimer } from './claim.ts';
 import type { SqliteOptions } from './client.ts';
 import { Finisher } from './finish.ts';
 import { Lanes, startOfCommit } from './lanes.ts';
-import { openWriter } from './open.ts';
+import { explain, openWriter, troubleWith } from './open.ts';
+import { takeOwnership } from './ownership.ts';
 import { Pruner } from './prune.ts';
 import * as wire from './wire.ts';
 
@@ -45,10 +46,12 @@ class Writer {
   readonly #waiting: StatementSync;
   readonly #selectEndpoint: StatementSync;
   readonly #prepared = new Map<string, StatementSync>();
+  readonly #path: string;
   #commits = 0;
   #commitRows = 0;
 
   constructor({ path, now, delivers }: SqliteOptions) {
+    this.#path = path;
     this.#db = openWriter(path);
     this.#lanes = new Lanes(this.#db, delivers);
     this.#acceptor = new Acceptor(this.#db, this.#lanes);
@@ -70,7 +73,10 @@ class Writer {
       return this.#inTransaction(() => turns.map((turn) => this.#runTurn(turn)));
     } catch (error) {
       if (turns.length > 1) return turns.flatMap((turn) => this.run([turn]));
-      return [{ kind: 'failed', message: error instanceof Error ? error.message : String(error) }];
+      const text = error instanceof Error ? error.message : String(error);
+      return [
+        { kind: 'failed', message: troubleWith(this.#path, text) ?? `The store could not write: ${text}.` },
+      ];
     }
   }
 
@@ -231,28 +237,23 @@ class Writer {
   }
 }
 
-/** Keeps every other process off the file for as long as this thread lives; the system lets go of it after a kill. */
-function takeOwnership(path: string): DatabaseSync {
-  const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 });
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-  } catch {
-    lock.close();
-    throw new Error(
-      `Another Posthorn is running on ${path}. Stop that one first, or choose another POSTHORN_DATA_DIR.`,
-    );
-  }
-  return lock;
-}
-
 const port = parentPort;
 if (port === null) throw new Error('writer.ts runs as a worker thread');
 const options = workerData as SqliteOptions;
 const lock = takeOwnership(options.path);
-const writer = new Writer(options);
+const writer = openOwned();
 type Message = wire.Turn | 'close' | { connect: MessagePort };
 
 const clients = new Set<MessagePort>([port]);
+
+/** Damage may show only when the rows are read. */
+function openOwned(): Writer {
+  try {
+    return new Writer(options);
+  } catch (error) {
+    throw explain(error, options.path);
+  }
+}
 
 function closeFile(): void {
   writer.close();
