@@ -557,7 +557,7 @@ describe('the store', () => {
     bed.put(bed.endpoint('lane'), 3);
     bed.dispatcher.noteBehind('lane');
     await settle();
-    assert.deepEqual(bed.store.claims[0]?.lanes, [{ tag: 'lane', count: 1_024 }]);
+    assert.deepEqual(bed.store.claims[0]?.lanes, [{ tag: 'lane', count: 32 }]);
     assert.equal(bed.to('lane').length, 2);
   });
 
@@ -572,12 +572,27 @@ describe('the store', () => {
       seen.push(bed.dispatcher.figures.waiting);
       await bed.work(200);
     }
-    // Eight more come by way of the look at all due lanes.
-    assert.ok(Math.max(...seen) <= 1_032, `${Math.max(...seen)}`);
+    // Concurrency 4 at the most: up to 64 by name, and eight more by way of the look at all due lanes.
+    assert.ok(Math.max(...seen) <= 72, `${Math.max(...seen)}`);
     for (const { lanes } of bed.store.claims)
-      for (const { count } of lanes) assert.ok(count > 1_024 - 256, `${count}`);
+      for (const { count } of lanes) assert.ok(count > 64 - 16 || count === 32, `${count}`);
     assert.ok(bed.sender.sent.length > 3_000);
-    assert.ok(bed.store.left().held.length <= 1_032);
+    assert.ok(bed.store.left().held.length <= 72);
+  });
+
+  test('one claim takes no more than 512 in all, and every lane has its turn', async () => {
+    const bed = new Bed();
+    const tags = Array.from({ length: 100 }, (_, at) => bed.endpoint(`lane${at}`));
+    for (const tag of tags) {
+      bed.put(tag, 200);
+      bed.dispatcher.noteBehind(tag);
+    }
+    await settle();
+    await bed.work(200, 50);
+    for (const { lanes } of bed.store.claims) {
+      assert.ok(lanes.reduce((sum, { count }) => sum + count, 0) <= 512);
+    }
+    for (const tag of tags) assert.ok(bed.sender.to(urlOf(tag)).length >= 20, tag);
   });
 
   test('a lane that hangs is asked for nothing once its memory is full', async () => {
