@@ -168,6 +168,21 @@ export interface StoreFigures {
   commitRows: number;
 }
 
+/** What of an endpoint is unfinished. */
+export interface Backlog {
+  tag: string;
+  pending: number;
+  /** The key of the oldest, which begins with its time (id.ts). */
+  oldestKey: string | null;
+}
+
+/** What kind of store this is, for operators. */
+export interface StoreDescription {
+  kind: 'sqlite' | 'postgres';
+  version: string;
+  sizeBytes: number;
+}
+
 /** What a store tells the one who delivers. */
 export interface DeliveryListener {
   /** Another node has made work: time to look at what is due. */
@@ -197,6 +212,10 @@ export interface DeliveryStore {
    * `limit` of them; those with an unfinished delivery stay. Answers zero when there is nothing more to look at.
    */
   prune(before: number, limit: number): Promise<number>;
+  /** Writes what was counted for the figures and is not written yet: a store does so by itself once a second. */
+  writeFigures(): Promise<void>;
+  /** Deletes up to `limit` rows of each kind of figures that are too old at `now`; answers how many there were. */
+  pruneFigures(now: number, limit: number): Promise<number>;
   /** Rebuilds markers that a crash may have lost. */
   sweep(now: number): Promise<void>;
   /** Writes what waits, then lets go of the store. */
@@ -216,6 +235,9 @@ export interface Store extends DeliveryStore {
   change(change: Change): Promise<ChangeOutcome>;
 
   figures(): Promise<StoreFigures>;
+  /** The backlog of each of `tags`, in their order. */
+  backlogs(tags: string[]): Promise<Backlog[]>;
+  describe(): Promise<StoreDescription>;
   /** Resolves if the store answers. */
   ping(): Promise<void>;
 }

@@ -41,6 +41,9 @@ export class FakeDeliveries implements DeliveryStore {
   /** What `prune` was asked, and what it answers, one after the other; then zero. */
   readonly prunes: number[] = [];
   readonly pruneCounts: number[] = [];
+  /** The same of `pruneFigures`. */
+  readonly figurePrunes: number[] = [];
+  readonly figurePruneCounts: number[] = [];
   leaseEndsAt = Number.POSITIVE_INFINITY;
   listener: DeliveryListener | null = null;
   sweeps: number[] = [];
@@ -146,6 +149,15 @@ export class FakeDeliveries implements DeliveryStore {
     const found = tags.flatMap((tag) => this.endpointRows.get(tag) ?? []);
     await this.#enter('endpoints');
     return found;
+  }
+
+  writeFigures(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  pruneFigures(now: number): Promise<number> {
+    this.figurePrunes.push(now);
+    return Promise.resolve(this.figurePruneCounts.shift() ?? 0);
   }
 
   async cancelRemoved(): Promise<number> {

@@ -4,6 +4,7 @@ import { describeAccepting } from './accepting.ts';
 import type { OpenStore } from './bed.ts';
 import { describeChanging } from './changing.ts';
 import { describeClaiming } from './claiming.ts';
+import { describeCounting } from './counting.ts';
 import { describeFinishing } from './finishing.ts';
 import { describeKeeping } from './keeping.ts';
 import { describeOrdering } from './ordering.ts';
@@ -23,6 +24,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeChanging(open);
     describeKeeping(open);
     describePruning(open);
+    describeCounting(open);
     describeReading(open);
     describeProperty(open);
   });

@@ -5,6 +5,12 @@ import type { Insertable, Kysely, Selectable } from 'kysely';
 /** The roles that a person can have in a team. */
 export type MemberRole = 'OWNER' | 'MEMBER' | 'DEVELOPER' | 'SECURITY' | 'BILLING' | 'VIEWER';
 
+/** What is counted of an endpoint in a bucket of time; `l0` to `l15` are the attempts by their duration. */
+type Counts = Record<
+  'delivered' | 'failed' | 'canceled' | 'attempts' | 'attempts_failed' | `l${number}`,
+  number
+>;
+
 export interface Tables {
   meta: { name: string; value: string };
   teams: {
@@ -186,6 +192,41 @@ export interface Tables {
     type: string;
     created_at: number;
   };
+  endpoint_figures: { tag: string; width: number; at: number } & Counts;
+  team_figures: {
+    team_id: string;
+    width: number;
+    at: number;
+    accepted: number;
+    delivered: number;
+    failed: number;
+    attempts: number;
+    attempts_failed: number;
+  };
+  endpoint_health: {
+    tag: string;
+    pending: number;
+    counted_at: number;
+    failing_since: number | null;
+    warned_at: number | null;
+    disabled_at: number | null;
+    last_success_at: number | null;
+    last_failure_at: number | null;
+    last_failure_status: number | null;
+    last_failure_cause: string | null;
+    last_failure_detail: string | null;
+    last_failure_url: string | null;
+    last_end_at: number | null;
+    last_end_state: 'delivered' | 'failed' | 'canceled' | null;
+    rests_until: number;
+    slot_at: number;
+    slot_came: number;
+    slot_left: number;
+    before_came: number;
+    before_left: number;
+    written_at: number;
+  };
+  presence: { id: string; roles: string; version: string; started_at: number; seen_at: number };
   attempts: {
     seq: number;
     delivery_id: string;

@@ -195,7 +195,11 @@ async function store(
 /** Tells the hints what a commit has made. */
 function note(events: readonly NewEvent[], births: readonly (Birth[] | null)[], hints: Hints): void {
   for (const [index, event] of events.entries()) {
-    for (const { tag, leased } of births[index] ?? []) {
+    const born = births[index] ?? null;
+    if (born === null) continue;
+    hints.tally.accepted(event.teamId, event.acceptedAt, 1);
+    for (const { tag, leased } of born) {
+      hints.tally.pending(tag, 1);
       if (leased) hints.hold(event.uid + tag, tag, event.body.length);
       else hints.setBehind(tag, true);
     }

@@ -18,6 +18,7 @@ import type {
   AcceptGroup,
   AcceptOutcome,
   AttemptRecord,
+  Backlog,
   Change,
   ChangeOutcome,
   ClaimRequest,
@@ -30,6 +31,7 @@ import type {
   RedeliverOutcome,
   Step,
   Store,
+  StoreDescription,
   StoreFigures,
 } from '../store.ts';
 import { type AcceptItem, acceptBatch, idsOf, readGroup, readKnown } from './accept.ts';
@@ -37,6 +39,7 @@ import { Batches } from './batches.ts';
 import { applyChange } from './change.ts';
 import { claim, nobody } from './claim.ts';
 import { type ConnectionOptions, Connections, stateOf } from './connection.ts';
+import { FigureWriter, pruneFigures, readBacklogs, recount } from './figures.ts';
 import { cancelRemoved, finishBatch, keyOfRecord, release } from './finish.ts';
 import { followHints, Hints, SenderHints } from './hints.ts';
 import { keepPartitions, migrate } from './migrate.ts';
@@ -79,6 +82,7 @@ class PostgresDeliveries implements DeliveryStore {
   readonly #closedLanes = new Set<string>();
   #claimLost = false;
   readonly #pruner: Pruner;
+  readonly #figures: FigureWriter;
   protected commits = 0;
   protected commitRows = 0;
 
@@ -87,6 +91,7 @@ class PostgresDeliveries implements DeliveryStore {
     this.hints = hints;
     this.node = node;
     this.#pruner = new Pruner(connections, pruneByRowBelowMs);
+    this.#figures = new FigureWriter(connections.run, hints.tally, clock);
     this.#finishes = new Batches({
       clock,
       most: attemptsPerStatement,
@@ -104,6 +109,7 @@ class PostgresDeliveries implements DeliveryStore {
   protected count(rows: number): void {
     this.commits += 1;
     this.commitRows += rows;
+    this.#figures.soon();
   }
 
   get #name(): string {
@@ -146,9 +152,16 @@ class PostgresDeliveries implements DeliveryStore {
     if (open) this.#closedLanes.delete(tag);
     else this.#closedLanes.add(tag);
     this.hints.setOpen(tag, open);
+    if (open) this.#noteRest(tag, null);
+  }
+
+  #noteRest(tag: string, until: number | null): void {
+    this.hints.tally.rests(tag, until);
+    this.#figures.soon();
   }
 
   async holdLane(tag: string, at: number): Promise<void> {
+    if (this.#closedLanes.has(tag)) this.#noteRest(tag, at);
     await this.connections.run({
       name: 'hold lane',
       text: `INSERT INTO lanes AS l (tag, due_at) VALUES ($1, $2) ON CONFLICT (tag) DO UPDATE SET due_at = excluded.due_at`,
@@ -161,7 +174,15 @@ class PostgresDeliveries implements DeliveryStore {
   }
 
   cancelRemoved(limit: number): Promise<number> {
-    return cancelRemoved(this.connections.run, limit);
+    return cancelRemoved(this.connections.run, limit, this.hints.tally);
+  }
+
+  writeFigures(): Promise<void> {
+    return this.#figures.flush();
+  }
+
+  pruneFigures(now: number, limit: number): Promise<number> {
+    return pruneFigures(this.connections.run, now, limit);
   }
 
   prune(before: number, limit: number): Promise<number> {
@@ -172,10 +193,12 @@ class PostgresDeliveries implements DeliveryStore {
     // Whatever a dead node's last words were: nothing sleeps for ever.
     await rescue(this.connections.run, now, this.node !== null);
     await sweep(this.connections.run, now, [...this.#closedLanes]);
+    await recount(this.connections.run, now);
   }
 
   async close(): Promise<void> {
     await this.#finishes.drain();
+    await this.#figures.close();
     await this.connections.close();
   }
 
@@ -284,7 +307,9 @@ class PostgresStore extends PostgresDeliveries implements Store {
   }
 
   async redeliver(key: string, now: number, audit: Step): Promise<RedeliverOutcome> {
-    const outcome = await this.connections.transaction((run) => redeliver(run, key, now, audit));
+    const outcome = await this.connections.transaction((run) =>
+      redeliver(run, { key, now, audit, tally: this.hints.tally }),
+    );
     this.count(0);
     return outcome;
   }
@@ -304,6 +329,19 @@ class PostgresStore extends PostgresDeliveries implements Store {
     await this.flushFinishes();
     const { commits, commitRows } = this;
     return { ...(await readFigures(this.connections.run)), held: this.hints.total, commits, commitRows };
+  }
+
+  backlogs(tags: string[]): Promise<Backlog[]> {
+    return readBacklogs(this.connections.run, tags);
+  }
+
+  async describe(): Promise<StoreDescription> {
+    const { rows } = await this.connections.run({
+      name: null,
+      text: `SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS "sizeBytes"`,
+      values: [],
+    });
+    return { kind: 'postgres', ...(rows[0] as Omit<StoreDescription, 'kind'>) };
   }
 
   async ping(): Promise<void> {

@@ -1,6 +1,7 @@
 // Finish on PostgreSQL: any number of attempts and the states they cause, in one statement, and only for deliveries that
 // this node still holds. core/delivery.ts draws the states; sqlite/finish.ts is the same, row by row.
 import type { AttemptRecord, FinishOutcome, Lease } from '../store.ts';
+import type { Tally } from '../tally.ts';
 import { heldAt, heldBy, laneTime, markLanes, orderedOffset } from './available-at.ts';
 import type { Run } from './connection.ts';
 import type { Hints } from './hints.ts';
@@ -76,7 +77,7 @@ logged AS (
     FROM decided d
 ),
 outcome AS MATERIALIZED (
-  SELECT d.tag, d.id,
+  SELECT d.tag, d.id, d.fate,
          CASE
            WHEN d.fate = 'retry' THEN CASE WHEN d.asked > 0 THEN d.finished_at ELSE d.retry_at END
            WHEN d.fate IN ('extra again', 'failed, asked') THEN d.finished_at
@@ -87,7 +88,7 @@ outcome AS MATERIALIZED (
     FROM decided d
 ),
 marked AS (${markLanes('SELECT tag, min(due_at) FROM outcome WHERE due_at IS NOT NULL GROUP BY tag')})
-SELECT o.id, o.due_at FROM outcome o`;
+SELECT o.id, o.due_at, o.fate FROM outcome o`;
 
 /** What an attempt takes up in a batch: two results of one delivery go one after the other. */
 export const keyOfRecord = (record: AttemptRecord): string[] => [record.key];
@@ -134,13 +135,43 @@ export async function finishBatch(
       node,
     ],
   });
-  const due = new Map((rows as { id: string; due_at: number | null }[]).map((row) => [row.id, row.due_at]));
-  return records.map(({ key }): FinishOutcome => {
-    const dueAt = due.get(key);
-    if (dueAt === undefined) return { kind: 'lost' };
-    hints.letGo(key);
-    return { kind: 'written', dueAt };
+  const written = new Map((rows as unknown as WrittenRow[]).map((row) => [row.id, row]));
+  return records.map((record): FinishOutcome => {
+    const row = written.get(record.key);
+    if (row === undefined) return { kind: 'lost' };
+    hints.letGo(record.key);
+    count(record, row.fate, hints.tally);
+    return { kind: 'written', dueAt: row.due_at };
   });
+}
+
+interface WrittenRow {
+  id: string;
+  due_at: number | null;
+  /** What became of the delivery; see `decided`. */
+  fate: 'delivered' | 'failed' | 'canceled' | 'failed, asked' | 'retry' | 'extra again' | 'extra over';
+}
+
+/** Counts an attempt that was written. */
+function count(record: AttemptRecord, fate: WrittenRow['fate'], tally: Tally): void {
+  switch (fate) {
+    case 'delivered':
+    case 'failed':
+    case 'canceled':
+      tally.attempt(record, fate);
+      tally.pending(record.tag, -1);
+      return;
+    case 'failed, asked':
+      tally.attempt(record, 'failed');
+      return;
+    case 'retry':
+      tally.attempt(record, null);
+      return;
+    case 'extra again':
+    case 'extra over':
+      tally.attempt(record, record.next.kind === 'delivered' ? 'delivered' : null);
+      if (fate === 'extra over') tally.pending(record.tag, -1);
+  }
 }
 
 /** PostgreSQL's texts have no zero byte, which a receiver may well send. */
@@ -209,10 +240,15 @@ empty AS (
 ),
 over AS (DELETE FROM removed_lanes r USING empty e WHERE r.tag = e.tag),
 unmarked AS (DELETE FROM lanes l USING empty e WHERE l.tag = e.tag)
-SELECT count(*) AS count FROM gone`;
+SELECT tag, count(*) AS count, count(*) FILTER (WHERE extra = 0) AS canceled, min(removed_at) AS at FROM gone GROUP BY tag`;
 
 /** Writes up to `limit` pending deliveries of removed endpoints as canceled; answers how many there were. */
-export async function cancelRemoved(run: Run, limit: number): Promise<number> {
+export async function cancelRemoved(run: Run, limit: number, tally: Tally): Promise<number> {
   const { rows } = await run({ name: 'cancel', text: cancelText, values: [limit] });
-  return (rows[0] as { count: number } | undefined)?.count ?? 0;
+  let all = 0;
+  for (const row of rows as { tag: string; count: number; canceled: number; at: number }[]) {
+    all += row.count;
+    for (let left = row.canceled; left > 0; left--) tally.ended(row.tag, row.at, 'canceled');
+  }
+  return all;
 }

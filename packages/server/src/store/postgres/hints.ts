@@ -2,10 +2,13 @@
 // lanes' breakers are open, which have due work behind. Hints only: the rows say who holds what.
 import type { MessagePort } from 'node:worker_threads';
 import { type LaneRoom, Room } from '../room.ts';
+import { Tally } from '../tally.ts';
 
 const none: LaneRoom = { count: 0, bytes: 0 };
 
 export class Hints {
+  /** What this thread has counted for the figures since it last wrote them. */
+  readonly tally = new Tally();
   protected readonly room = new Room();
   protected readonly held = new Map<string, { tag: string; bytes: number }>();
   readonly #closed = new Set<string>();

@@ -1,8 +1,10 @@
 // The rarer statements: a redelivery, markers rebuilt, figures, what the sender needs to know of endpoints.
 import { uidLength } from '../../id.ts';
 import type { EndpointRow, RedeliverOutcome, Step, StoreFigures } from '../store.ts';
+import type { Tally } from '../tally.ts';
 import { heldAt, markLanes, orderedOffset } from './available-at.ts';
 import type { Run } from './connection.ts';
+import { backlogInAll } from './figures.ts';
 
 const waitingText = `
 SELECT p.extra, p.available_at FROM pending p WHERE p.tag = $1 AND p.id = $2 FOR UPDATE`;
@@ -20,7 +22,10 @@ INSERT INTO pending (tag, id, event_seq, type, attempts, available_at, extra, as
 SELECT $1, $2, $3, $4, $5, $6, 1, 1, octet_length(v.body), $7 FROM events v WHERE v.seq = $3`;
 
 /** One attempt now: brings a pending delivery forward, or makes one beside a finished delivery. In a transaction. */
-export async function redeliver(run: Run, key: string, now: number, audit: Step): Promise<RedeliverOutcome> {
+export async function redeliver(
+  run: Run,
+  { key, now, audit, tally }: { key: string; now: number; audit: Step; tally: Tally },
+): Promise<RedeliverOutcome> {
   const tag = key.slice(uidLength);
   const one = async <Row>(text: string, values: unknown[]): Promise<Row | undefined> =>
     (await run({ name: null, text, values })).rows[0] as Row | undefined;
@@ -44,6 +49,7 @@ export async function redeliver(run: Run, key: string, now: number, audit: Step)
   else if (finished !== undefined) {
     const { event_seq, type, attempts, created_at } = finished;
     await one(extraText, [tag, key, event_seq, type, attempts, laneNow, created_at]);
+    tally.pending(tag, 1);
   }
   await one(markLanes('SELECT $1::text, $2::int8'), [tag, now]);
   await one(audit.query.sql, [...audit.query.parameters]);
@@ -81,7 +87,7 @@ WITH RECURSIVE tags AS (
   UNION ALL
   SELECT (SELECT p.tag FROM pending p WHERE p.tag > t.tag ORDER BY p.tag LIMIT 1) FROM tags t WHERE t.tag IS NOT NULL
 )
-SELECT (SELECT count(*) FROM pending) AS pending,
+SELECT (${backlogInAll}) AS pending,
        (SELECT count(*) FROM lanes WHERE due_at < ${heldAt}) AS "waitingLanes",
        (SELECT min(f.id) FROM tags t CROSS JOIN LATERAL (
           SELECT p.id FROM pending p WHERE p.tag = t.tag AND p.extra = 0 ORDER BY p.id LIMIT 1) f) AS "oldestKey"`;

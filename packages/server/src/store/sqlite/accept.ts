@@ -62,6 +62,7 @@ export class Acceptor {
       const event = events[0] as NewEvent;
       const known = this.#findKnown(event);
       if (known === 'conflict') return { kind: 'conflict', index: 0 };
+      if (known === null) this.#lanes.tally.accepted(event.teamId, event.acceptedAt, 1);
       return { kind: 'stored', events: [known ?? this.store(event)] };
     }
     // Only publishers' own ids can conflict, so only then is there something to take back.
@@ -80,7 +81,15 @@ export class Acceptor {
       accepted.push(known ?? this.store(event));
     }
     if (guarded) this.#db.exec('RELEASE accept_group');
+    this.#countAccepted(events, accepted);
     return { kind: 'stored', events: accepted };
+  }
+
+  /** Of one team and time, as all events of a call are. */
+  #countAccepted(events: NewEvent[], accepted: Accepted[]): void {
+    const first = events[0];
+    const stored = accepted.filter(({ kind }) => kind === 'stored').length;
+    if (first !== undefined && stored > 0) this.#lanes.tally.accepted(first.teamId, first.acceptedAt, stored);
   }
 
   #findKnown(event: NewEvent): Accepted | 'conflict' | null {
@@ -138,7 +147,7 @@ export class Acceptor {
     let origin: Origin | null = null;
     for (let index = 0; index < births.length; index++) {
       const { tag, leased } = births[index] as Birth;
-      this.#lanes.countPending(1);
+      this.#lanes.countPending(tag, 1);
       if (leased) {
         origin ??= this.#lanes.births.origin(seq, type, acceptedAt);
         this.#lanes.births.add(uid + tag, origin);

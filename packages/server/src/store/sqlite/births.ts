@@ -136,6 +136,12 @@ export class Births {
     return null;
   }
 
+  /** The same of one lane. */
+  oldestKeyOf(tag: string): string | null {
+    for (const key of this.#origins.keys()) if (key.endsWith(tag)) return key;
+    return null;
+  }
+
   point(): number {
     return this.#undo.length;
   }

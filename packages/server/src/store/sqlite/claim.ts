@@ -199,7 +199,7 @@ export class Claimer {
     else if (finished !== undefined) {
       const { event_seq, type, attempts, created_at } = finished;
       this.#insertExtra.run(key, tag, event_seq, type, attempts, laneNow, created_at);
-      this.#lanes.countPending(1);
+      this.#lanes.countPending(tag, 1);
     }
     this.#lanes.mark(tag, now);
     return 'queued';
@@ -216,6 +216,12 @@ export class Claimer {
       const first = this.#firstOfTag.get(tag) as { id: string } | undefined;
       if (first !== undefined && (oldest === null || first.id < oldest)) oldest = first.id;
     }
+  }
+
+  /** The same of one lane. What has no row yet is a second old at the most. */
+  oldestKeyOf(tag: string): string | null {
+    const first = this.#firstOfTag.get(tag) as { id: string } | undefined;
+    return first?.id ?? this.#lanes.births.oldestKeyOf(tag);
   }
 
   /** Marks every lane that has unclaimed rows. At a start (`takeOver`) also frees what the dead process held. */

@@ -8,6 +8,7 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  sql,
 } from 'kysely';
 import { systemClock as clock } from '../../clock.ts';
 import type { Tables } from '../control/tables.ts';
@@ -16,6 +17,7 @@ import type {
   AcceptGroup,
   AcceptOutcome,
   AttemptRecord,
+  Backlog,
   Change,
   ChangeOutcome,
   ClaimRequest,
@@ -27,10 +29,14 @@ import type {
   RedeliverOutcome,
   Step,
   Store,
+  StoreDescription,
   StoreFigures,
 } from '../store.ts';
 import type { Question, Reply } from './reader.ts';
 import { Turns } from './turns.ts';
+
+/** Somebody who asks for figures waits for so many batches of them at the most. */
+const mostRounds = 8;
 
 class SqliteDeliveries implements DeliveryStore {
   /** One process has the file, and nobody else takes anything over. */
@@ -75,6 +81,16 @@ class SqliteDeliveries implements DeliveryStore {
 
   async sweep(now: number): Promise<void> {
     await this.turns.operate({ kind: 'sweep', now }, 'done');
+  }
+
+  async writeFigures(): Promise<void> {
+    for (let round = 0; round < mostRounds; round++) {
+      if (!(await this.turns.operate({ kind: 'write figures' }, 'more')).more) return;
+    }
+  }
+
+  async pruneFigures(now: number, limit: number): Promise<number> {
+    return (await this.turns.operate({ kind: 'prune figures', now, limit }, 'prune')).count;
   }
 
   listen(): void {}
@@ -139,16 +155,32 @@ class SqliteStore extends SqliteDeliveries implements Store {
     return (await this.turns.operate({ kind: 'figures' }, 'figures')).figures;
   }
 
+  async backlogs(tags: string[]): Promise<Backlog[]> {
+    return (await this.turns.operate({ kind: 'backlogs', tags }, 'backlogs')).backlogs;
+  }
+
+  async describe(): Promise<StoreDescription> {
+    const asked = sql<{ version: string; sizeBytes: number }>`
+      SELECT sqlite_version() AS version, page_count * page_size AS "sizeBytes"
+        FROM pragma_page_count, pragma_page_size`;
+    const [found] = await this.read(asked.compile(this.queries));
+    return { kind: 'sqlite', version: found?.version ?? '', sizeBytes: found?.sizeBytes ?? 0 };
+  }
+
   async ping(): Promise<void> {
     await this.turns.operate({ kind: 'ping' }, 'done');
   }
 
-  read<Row>({ sql, parameters }: CompiledQuery<Row>): Promise<Row[]> {
+  read<Row>(query: CompiledQuery<Row>): Promise<Row[]> {
     if (this.turns.gone !== null) return Promise.reject(this.turns.gone);
     const number = ++this.#questions;
     return new Promise((resolve, reject) => {
       this.#asked.set(number, { resolve: resolve as (rows: unknown[]) => void, reject });
-      this.#reader.postMessage({ number, sql, parameters: [...parameters] } satisfies Question);
+      this.#reader.postMessage({
+        number,
+        sql: query.sql,
+        parameters: [...query.parameters],
+      } satisfies Question);
     });
   }
 

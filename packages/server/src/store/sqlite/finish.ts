@@ -2,6 +2,7 @@
 // delivery leaves `births` or `pending` for `deliveries`; see core/delivery.ts for the states.
 import type { DatabaseSync } from 'node:sqlite';
 import type { AttemptRecord, FinishOutcome } from '../store.ts';
+import type { EndState } from '../tally.ts';
 import { heldAt, orderedOffset, unheld } from './available-at.ts';
 import type { Origin } from './births.ts';
 import type { Lanes } from './lanes.ts';
@@ -101,7 +102,7 @@ export class Finisher {
         1,
         row.created_at,
       );
-      this.#lanes.countPending(1);
+      this.#lanes.countPending(record.tag, 1);
       dueAt = finishedAt;
     } else if (row.order_key !== null && this.#nextInOrder.get(record.tag, row.order_key) !== undefined) {
       dueAt = finishedAt;
@@ -122,7 +123,7 @@ export class Finisher {
       this.#writeEnd(record, originOf(row), 'canceled', finishedAt);
       return nothingDue;
     }
-    this.#writeAttempt(record);
+    this.#writeAttempt(record, null);
     const dueAt = row.asked > 0 ? finishedAt : at;
     this.#postpone.run(
       record.number,
@@ -144,7 +145,7 @@ export class Finisher {
       this.#writeEnd(record, origin, 'canceled', finishedAt);
       return nothingDue;
     }
-    this.#writeAttempt(record);
+    this.#writeAttempt(record, null);
     const availableAt = this.#lanes.laneTime(tag, at, finishedAt);
     this.#lanes.births.writeRow(key, tag, origin, availableAt, { attempts: number, status, cause });
     this.#lanes.mark(tag, at);
@@ -166,7 +167,7 @@ export class Finisher {
       record.tag,
       record.key,
     );
-    this.#writeAttempt(record);
+    this.#writeAttempt(record, delivered === 1 ? 'delivered' : null);
     if (row.asked > 1 && this.#lanes.isThere(record.tag)) {
       const laneNow = this.#lanes.laneTime(record.tag, finishedAt, finishedAt);
       this.#againExtra.run(record.number, laneNow, record.tag, record.key);
@@ -174,7 +175,7 @@ export class Finisher {
       return { kind: 'written', dueAt: finishedAt };
     }
     this.#takeHeld.get(record.tag, record.key);
-    this.#lanes.countPending(-1);
+    this.#lanes.countPending(record.tag, -1);
     return nothingDue;
   }
 
@@ -182,10 +183,10 @@ export class Finisher {
   #writeEnd(
     record: AttemptRecord,
     origin: Pick<Origin, 'seq' | 'type' | 'createdAt'>,
-    state: string,
+    state: EndState,
     finishedAt: number,
   ): void {
-    this.#lanes.countPending(-1);
+    this.#lanes.countPending(record.tag, -1);
     this.#insertDelivery.run(
       record.key,
       record.tag,
@@ -198,10 +199,12 @@ export class Finisher {
       origin.createdAt,
       finishedAt,
     );
-    this.#writeAttempt(record);
+    this.#writeAttempt(record, state);
   }
 
-  #writeAttempt(record: AttemptRecord): void {
+  /** @param end the state that the attempt ended its delivery in, null if it goes on or had ended before */
+  #writeAttempt(record: AttemptRecord, end: EndState | null): void {
+    this.#lanes.tally.attempt(record, end);
     this.#insertAttempt.run(
       record.key,
       record.number,
@@ -237,8 +240,11 @@ export class Finisher {
         extra: number;
       })[];
       for (const row of rows) {
-        this.#lanes.countPending(-1);
-        if (row.extra === 1) continue;
+        if (row.extra === 1) {
+          this.#lanes.countPending(tag, -1);
+          continue;
+        }
+        this.#lanes.countCanceled(tag, removedAt);
         this.#insertDelivery.run(
           row.id,
           tag,

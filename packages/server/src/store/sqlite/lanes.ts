@@ -2,6 +2,7 @@
 // process holds, which have due work left in the file. One thread writes, so none of it can be out of date.
 import type { DatabaseSync } from 'node:sqlite';
 import { Room } from '../room.ts';
+import { type EndState, Tally } from '../tally.ts';
 import { Births } from './births.ts';
 
 /** An endpoint as matching and claiming see it. */
@@ -49,8 +50,11 @@ export class Lanes {
   readonly births: Births;
   /** Removed endpoints that may still have pending rows, to be written as canceled. */
   readonly removed = new Set<string>();
-  /** Unfinished deliveries, for the figures. */
-  pendingTotal = 0;
+  /** What is counted for the figures since they were last written. */
+  readonly tally = new Tally();
+  /** Unfinished deliveries by lane, and of all together; right at every moment, a start counts them once. */
+  readonly #backlog = new Map<string, number>();
+  #pendingTotal = 0;
 
   /** @param delivers whether this process sends; else nothing is held at birth */
   constructor(db: DatabaseSync, delivers: boolean) {
@@ -121,8 +125,15 @@ export class Lanes {
   }
 
   setOpen(tag: string, open: boolean): void {
-    if (open) this.#closed.delete(tag);
-    else this.#closed.add(tag);
+    if (open) {
+      this.#closed.delete(tag);
+      this.tally.rests(tag, null);
+    } else this.#closed.add(tag);
+  }
+
+  /** Whether a lane's breaker is open. */
+  isClosed(tag: string): boolean {
+    return this.#closed.has(tag);
   }
 
   /** Whether a delivery born now may be held at once: see DESIGN "leased at birth". */
@@ -157,10 +168,40 @@ export class Lanes {
     this.#room.add(tag, -1, bytes);
   }
 
-  /** Counts deliveries that become pending (+1) or are so no more (-1). */
-  countPending(by: 1 | -1): void {
-    this.#undo.push(by === 1 ? 'more' : 'less', '', 0);
-    this.pendingTotal += by;
+  /** Unfinished deliveries of all lanes. */
+  get pendingTotal(): number {
+    return this.#pendingTotal;
+  }
+
+  /** Unfinished deliveries of a lane. */
+  backlogOf(tag: string): number {
+    return this.#backlog.get(tag) ?? 0;
+  }
+
+  /** A start: what is unfinished in the file. */
+  setBacklog(tag: string, count: number): void {
+    this.#backlog.set(tag, count);
+    this.#pendingTotal += count;
+  }
+
+  /** Counts a delivery that becomes pending (+1) or is so no more (-1). */
+  countPending(tag: string, by: 1 | -1): void {
+    this.#undo.push(by === 1 ? 'more' : 'less', tag, 0);
+    this.#addPending(tag, by);
+    this.tally.pending(tag, by);
+  }
+
+  #addPending(tag: string, by: 1 | -1): void {
+    const count = (this.#backlog.get(tag) ?? 0) + by;
+    if (count === 0) this.#backlog.delete(tag);
+    else this.#backlog.set(tag, count);
+    this.#pendingTotal += by;
+  }
+
+  /** Counts a delivery that was canceled. */
+  countCanceled(tag: string, at: number): void {
+    this.countPending(tag, -1);
+    this.tally.ended(tag, at, 'canceled' satisfies EndState);
   }
 
   /** Notes whether the file has due work left for a lane. */
@@ -202,10 +243,12 @@ export class Lanes {
           this.#behind.add(tag);
           break;
         case 'more':
-          this.pendingTotal -= 1;
+          this.#addPending(tag, -1);
+          this.tally.notPending(tag, 1);
           break;
         case 'less':
-          this.pendingTotal += 1;
+          this.#addPending(tag, 1);
+          this.tally.notPending(tag, -1);
           break;
       }
     }

@@ -5,6 +5,7 @@ import type {
   AcceptGroup,
   AcceptOutcome,
   AttemptRecord,
+  Backlog,
   Change,
   ChangeOutcome,
   ClaimRequest,
@@ -33,6 +34,9 @@ export type Operation =
   | { kind: 'sweep'; now: number }
   | { kind: 'prune'; before: number; limit: number }
   | { kind: 'figures' }
+  | { kind: 'backlogs'; tags: string[] }
+  | { kind: 'write figures' }
+  | { kind: 'prune figures'; now: number; limit: number }
   | { kind: 'endpoints'; tags: string[] }
   | { kind: 'ping' };
 
@@ -44,6 +48,8 @@ export type OperationResult =
   | { kind: 'prune'; count: number }
   | { kind: 'endpoints'; rows: EndpointRow[] }
   | { kind: 'figures'; figures: StoreFigures }
+  | { kind: 'backlogs'; backlogs: Backlog[] }
+  | { kind: 'more'; more: boolean }
   | { kind: 'done' };
 
 /** One client's share of a transaction. Finishes come first, then accepts, then the rest in order. */
@@ -55,6 +61,16 @@ export interface Turn {
   eventBodies: Uint8Array;
   operations: Operation[];
 }
+
+/** A turn of which nothing is asked. */
+export const emptyTurn: Turn = {
+  finishes: [],
+  finishBodies: new Uint8Array(),
+  groups: [],
+  events: [],
+  eventBodies: new Uint8Array(),
+  operations: [],
+};
 
 /** `failure` says that nothing of the turn was committed. */
 export type Answer =

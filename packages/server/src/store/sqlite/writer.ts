@@ -2,8 +2,10 @@
 // answered after its commit; when a turn breaks, its parts are tried one by one, so that nobody fails for another.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { systemClock as clock, type Timer } from '../../clock.ts';
 import type {
   AcceptOutcome,
+  Backlog,
   Birth,
   Change,
   ChangeOutcome,
@@ -13,8 +15,10 @@ import type {
   StoreFigures,
 } from '../store.ts';
 import { Acceptor } from './accept.ts';
+import { unheld } from './available-at.ts';
 import { Claimer } from './claim.ts';
 import type { SqliteOptions } from './client.ts';
+import { FigureWriter } from './figures.ts';
 import { Finisher } from './finish.ts';
 import { Lanes, startOfCommit } from './lanes.ts';
 import { explain, openWriter, troubleWith } from './open.ts';
@@ -41,6 +45,8 @@ class Writer {
   readonly #claimer: Claimer;
   readonly #finisher: Finisher;
   readonly #pruner: Pruner;
+  readonly #figureWriter: FigureWriter;
+  #figureTimer: Timer | null = null;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #waiting: StatementSync;
@@ -58,13 +64,17 @@ class Writer {
     this.#claimer = new Claimer(this.#db, this.#lanes);
     this.#finisher = new Finisher(this.#db, this.#lanes);
     this.#pruner = new Pruner(this.#db, this.#lanes);
+    this.#figureWriter = new FigureWriter(this.#db, this.#lanes.tally, clock);
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#commit = this.#db.prepare('COMMIT');
     this.#selectEndpoint = this.#db.prepare(`SELECT ${endpointColumns} FROM endpoints WHERE tag = ?`);
     this.#waiting = this.#db.prepare('SELECT count(*) AS count FROM lanes');
     this.#inTransaction(() => this.#claimer.sweep(now, true));
-    const counted = this.#db.prepare('SELECT count(*) AS count FROM pending').get() as { count: number };
-    this.#lanes.pendingTotal = counted.count;
+    // Nothing is held now, so that every row is in the index of what may be claimed, in order of the tags.
+    const counted = this.#db
+      .prepare(`SELECT tag, count(*) AS count FROM pending WHERE ${unheld} GROUP BY tag`)
+      .all() as { tag: string; count: number }[];
+    for (const { tag, count } of counted) this.#lanes.setBacklog(tag, count);
   }
 
   /** Turns of several clients share a transaction; when it breaks, each is tried in one of its own. */
@@ -98,18 +108,32 @@ class Writer {
     try {
       const result = work();
       this.#lanes.births.beforeCommit();
+      this.#figureWriter.beforeCommit();
       this.#commit.run();
       this.#lanes.settle();
       this.#commits += 1;
+      this.#writeFiguresLater();
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       this.#commitRows = rowsBefore;
       this.#lanes.rewind(startOfCommit);
+      // Some of it was of this commit; what a failing disk costs is a second of figures.
+      this.#lanes.tally.drop();
       this.#lanes.forget();
       this.#acceptor.forget();
       throw error;
     }
+  }
+
+  /** What was counted last is written even if no commit follows. */
+  #writeFiguresLater(): void {
+    const { waitMs } = this.#figureWriter;
+    if (waitMs === null) return;
+    this.#figureTimer ??= clock.after(waitMs, () => {
+      this.#figureTimer = null;
+      this.run([wire.emptyTurn]);
+    });
   }
 
   #operate(operation: wire.Operation): wire.OperationResult {
@@ -121,6 +145,7 @@ class Writer {
         return { kind: 'done' };
       case 'hold':
         this.#lanes.setMarker(operation.tag, operation.at);
+        if (this.#lanes.isClosed(operation.tag)) this.#lanes.tally.rests(operation.tag, operation.at);
         return { kind: 'done' };
       case 'open':
         this.#lanes.setOpen(operation.tag, operation.open);
@@ -140,6 +165,12 @@ class Writer {
         return { kind: 'endpoints', rows: operation.tags.flatMap((tag) => this.#endpoint(tag)) };
       case 'ping':
         return { kind: 'done' };
+      case 'backlogs':
+        return { kind: 'backlogs', backlogs: operation.tags.map((tag) => this.#backlog(tag)) };
+      case 'write figures':
+        return { kind: 'more', more: this.#figureWriter.write() };
+      case 'prune figures':
+        return { kind: 'prune', count: this.#figureWriter.prune(operation.now, operation.limit) };
       case 'figures':
         return { kind: 'figures', figures: this.#figures() };
     }
@@ -169,6 +200,7 @@ class Writer {
         else if (state?.enabled === true) this.#lanes.mark(tag, change.now);
       }
       this.#db.exec('RELEASE change');
+      for (const { teamId, acceptedAt } of change.events) this.#lanes.tally.accepted(teamId, acceptedAt, 1);
       return { kind: 'done', rows, births };
     } catch (error) {
       this.#db.exec('ROLLBACK TO change; RELEASE change');
@@ -220,6 +252,11 @@ class Writer {
     return [{ ...rest, enabled: enabled === 1, removed: removedAt !== null }];
   }
 
+  #backlog(tag: string): Backlog {
+    const pending = this.#lanes.backlogOf(tag);
+    return { tag, pending, oldestKey: pending === 0 ? null : this.#claimer.oldestKeyOf(tag) };
+  }
+
   #figures(): StoreFigures {
     return {
       pending: this.#lanes.pendingTotal,
@@ -232,6 +269,11 @@ class Writer {
   }
 
   close(): void {
+    this.#figureTimer?.cancel();
+    this.#inTransaction(() => {
+      while (this.#figureWriter.write());
+    });
+    this.#figureTimer?.cancel();
     this.#db.exec('PRAGMA optimize');
     this.#db.close();
   }
