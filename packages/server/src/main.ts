@@ -8,6 +8,7 @@ import { readSettings, type Settings } from './config.ts';
 import { startEngine } from './engine/engine.ts';
 import { type OwnAddress, parseNetworks } from './engine/guard.ts';
 import { createPublisher } from './engine/publish.ts';
+import { UrlChecker } from './engine/url-check.ts';
 import { databaseFile, prepareDataDir, setUp } from './first-start.ts';
 import { buildApp } from './http/app.ts';
 import type { House } from './http/context.ts';
@@ -118,6 +119,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       version,
       publicUrl: () => publicUrl,
     };
+    const urlChecker = new UrlChecker(clock, { allowed, own });
     let draining = false;
     const app = await buildApp({
       house,
@@ -130,6 +132,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       doors: doors({
         guard: { allowed, own },
         pages: readPages(dashboardFolder),
+        urlChecker,
         system: {
           metricsToken: settings.metricsToken,
           metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
@@ -161,6 +164,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         new Promise<void>((resolve) => clock.after(settings.stopTimeoutMs, resolve)),
       ]);
       await stopExpiry();
+      urlChecker.close();
       await engine.stop(settings.stopTimeoutMs);
       await store.close();
       logger.info('stopped');

@@ -26,6 +26,7 @@ let operations: Operation[];
 const variable = { key: 'STOLEN', value: 'x', type: 'plain', target: ['production'] };
 /** A body that would be taken, were the thing one's own. */
 const bodies: Record<string, unknown> = {
+  'POST /v1/check-url': { url: 'http://127.0.0.1:9/' },
   'POST /v1/webhooks': { url: 'http://127.0.0.1:9/', events: ['deployment.created'] },
   'PATCH /v1/webhooks/{id}': { events: ['deployment.error'] },
   'POST /v1/webhooks/{id}/test': {},

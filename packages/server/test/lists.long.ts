@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock as clock } from '../src/clock.ts';
 import { newSortableId } from '../src/id.ts';
-import { type DeliveryFilter, listDeliveries, listEvents } from '../src/store/control/history.ts';
+import { type DeliveryFilter, listDeliveries as readDeliveries } from '../src/store/control/delivery-list.ts';
+import { listEvents } from '../src/store/control/history.ts';
 import { openSqliteStore } from '../src/store/sqlite/client.ts';
 import type { AttemptRecord, NewEvent, Store } from '../src/store/store.ts';
 
@@ -124,10 +125,16 @@ async function compare(what: string, read: (of: typeof few) => () => Promise<unk
   assert.ok(large <= small * 1.5 + 2, said);
 }
 
+const listDeliveries = async (...given: Parameters<typeof readDeliveries>) =>
+  (await readDeliveries(...given)).rows;
+
 const filter = (tag: string, of: Partial<DeliveryFilter> = {}): DeliveryFilter => ({
-  tag,
-  state: null,
-  type: null,
+  scope: { kind: 'webhook', tag },
+  states: null,
+  types: null,
+  projectId: null,
+  status: null,
+  causes: null,
   fromKey: null,
   belowKey: null,
   limit: 50,
@@ -158,7 +165,7 @@ test('a page from the middle', async () => {
 });
 
 test('only the failed ones', async () => {
-  const failed = (tag: string) => listDeliveries(store, filter(tag, { state: 'failed', limit: 10 }));
+  const failed = (tag: string) => listDeliveries(store, filter(tag, { states: ['failed'], limit: 10 }));
   assert.equal((await failed(few.tag)).length, 10);
   await compare(
     'failed',
@@ -172,14 +179,24 @@ test('the first page of events', () =>
   compare(
     'events',
     ({ teamId }) =>
+      async () =>
+        (
+          await listEvents(store, {
+            teamId,
+            type: null,
+            projectId: null,
+            since: null,
+            until: null,
+            before: null,
+            limit: 50,
+          })
+        ).rows,
+  ));
+
+test('the team’s first page of deliveries', () =>
+  compare(
+    'team page',
+    ({ tag, teamId }) =>
       () =>
-        listEvents(store, {
-          teamId,
-          type: null,
-          projectId: null,
-          since: null,
-          until: null,
-          before: null,
-          limit: 50,
-        }),
+        listDeliveries(store, filter(tag, { scope: { kind: 'team', teamId, removedSince: 0 } })),
   ));

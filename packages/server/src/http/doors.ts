@@ -1,6 +1,8 @@
 // Every door of the API, in the order of the OpenAPI document.
+import type { UrlChecker } from '../engine/url-check.ts';
 import type { WebhookGuard } from '../platform/webhooks.ts';
 import type { Door } from './app.ts';
+import { checkUrlDoor } from './check-url.ts';
 import { dashboardDoor } from './dashboard.ts';
 import { deliveriesDoor } from './deliveries.ts';
 import { eventTypesDoor } from './event-types.ts';
@@ -22,12 +24,14 @@ export interface DoorParts {
   /** The dashboard's build; null where there is none. */
   pages: Pages | null;
   guard: WebhookGuard;
+  urlChecker: UrlChecker;
   system: SystemSources;
 }
 
-export function doors({ guard, pages, system }: DoorParts): Door[] {
+export function doors({ guard, urlChecker, pages, system }: DoorParts): Door[] {
   return [
     webhooksDoor(guard),
+    checkUrlDoor(urlChecker),
     eventsDoor,
     deliveriesDoor,
     eventTypesDoor,

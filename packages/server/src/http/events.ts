@@ -1,7 +1,9 @@
-// The door of events: publish, list, read one. Answers at /v1/events only.
+// The door of events: publish, list, read one, tell who got it. Answers at /v1/events only.
 import Type from 'typebox';
 import { ApiError } from '../errors.ts';
-import { findEvents, listDeliveriesOfEvent, listEvents } from '../store/control/history.ts';
+import { explainMatch } from '../platform/matching.ts';
+import { type EventRow, findEvents, listDeliveriesOfEvent, listEvents } from '../store/control/history.ts';
+import { listWebhooksEver } from '../store/control/webhooks.ts';
 import { startPublishSpan } from '../telemetry.ts';
 import type { Door } from './app.ts';
 import { paramsOf, queryOf, scopeOf, teamOf } from './context.ts';
@@ -36,6 +38,20 @@ const ListQuery = Type.Object({
   projectId: Type.Optional(Type.String({ maxLength: 128 })),
 });
 const IdParams = Type.Object({ id: Type.String() });
+const dayMs = 86_400_000;
+/** How many webhooks the matching of an event tells of. */
+const mostExplained = 200;
+const Matching = Type.Object({
+  webhooks: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      url: Type.String(),
+      matched: Type.Boolean(),
+      reason: Type.Union([Type.String(), Type.Null()]),
+      message: Type.String(),
+    }),
+  ),
+});
 const FullEvent = Type.Object({
   ...EventSummary.properties,
   body: Type.String({ description: 'The bytes that are signed and sent, as text.' }),
@@ -92,21 +108,18 @@ export const eventsDoor: Door = (app, house) => {
     async (request) => {
       const query = queryOf(request, ListQuery);
       const team = await teamOf(house, request);
-      const limit = readLimit(query.limit);
       const before = query.cursor === undefined ? null : Number(readCursor(query.cursor, /^\d{1,16}$/));
-      const rows = await listEvents(platform.store, {
+      const { rows, next } = await listEvents(platform.store, {
         teamId: team.id,
         type: query.type === undefined ? null : (platform.catalogue.find(query.type)?.type ?? query.type),
         projectId: query.projectId ?? null,
         since: readTimeOf('since', query.since),
         until: readTimeOf('until', query.until),
         before,
-        limit: limit + 1,
+        limit: readLimit(query.limit),
       });
-      const shown = rows.slice(0, limit);
-      const last = shown.at(-1);
-      const next = rows.length > limit && last !== undefined ? writeCursor(String(last.seq)) : null;
-      return { events: shown.map(showEvent), pagination: { count: shown.length, next } };
+      const cursor = next === null ? null : writeCursor(String(next));
+      return { events: rows.map(showEvent), pagination: { count: rows.length, next: cursor } };
     },
   );
 
@@ -123,13 +136,7 @@ export const eventsDoor: Door = (app, house) => {
       },
     },
     async (request) => {
-      const { id } = paramsOf(request, IdParams);
-      const events =
-        id === 'types' ? [] : await findEvents(platform.store, id, await scopeOf(house, request));
-      const event = events[0];
-      if (event === undefined) throw new ApiError('not_found', `There is no event ${id}.`);
-      if (events.length > 1)
-        throw new ApiError('bad_request', `Several teams have an event ${id}; say which with ?teamId=.`);
+      const event = await needEvent(paramsOf(request, IdParams).id, await scopeOf(house, request));
       const deliveries = await listDeliveriesOfEvent(platform.store, event);
       const body = Buffer.from(event.body).toString('utf8');
       return {
@@ -140,6 +147,47 @@ export const eventsDoor: Door = (app, house) => {
       };
     },
   );
+
+  app.get(
+    '/v1/events/:id/matching',
+    {
+      config: { access: 'webhooks.read' },
+      schema: {
+        tags,
+        summary: 'Tells which webhooks got an event, and why the others did not',
+        description: `The team’s webhooks, at most ${mostExplained}, newest first; those that were removed up to a day before the event are among them.`,
+        params: IdParams,
+        querystring: TeamQuery,
+        response: { 200: Matching },
+      },
+    },
+    async (request) => {
+      const event = await needEvent(paramsOf(request, IdParams).id, await scopeOf(house, request));
+      const team = await house.teams.find('id', event.team_id);
+      if (team === null) throw new ApiError('not_found', `There is no team ${event.team_id}.`);
+      const { store, catalogue } = platform;
+      const webhooks = await listWebhooksEver(store, team.id, event.accepted_at - dayMs, mostExplained);
+      // Deliveries after webhooks: one that has a delivery was there before it.
+      const deliveries = await listDeliveriesOfEvent(store, event);
+      const matched = new Set(deliveries.map(({ tag }) => tag));
+      return {
+        webhooks: webhooks.map((webhook) => ({
+          id: webhook.id,
+          url: webhook.url,
+          ...explainMatch(event, webhook, team, catalogue, matched.has(webhook.tag)),
+        })),
+      };
+    },
+  );
+
+  async function needEvent(id: string, scope: string | null): Promise<EventRow> {
+    const events = id === 'types' ? [] : await findEvents(platform.store, id, scope);
+    const event = events[0];
+    if (event === undefined) throw new ApiError('not_found', `There is no event ${id}.`);
+    if (events.length > 1)
+      throw new ApiError('bad_request', `Several teams have an event ${id}; say which with ?teamId=.`);
+    return event;
+  }
 };
 
 function showEvent(row: {

@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../../src/clock.ts';
 import { readSettings } from '../../src/config.ts';
 import { parseNetworks } from '../../src/engine/guard.ts';
 import { createPublisher } from '../../src/engine/publish.ts';
+import { UrlChecker } from '../../src/engine/url-check.ts';
 import { setUp } from '../../src/first-start.ts';
 import { buildApp } from '../../src/http/app.ts';
 import { doors } from '../../src/http/doors.ts';
@@ -90,6 +91,7 @@ export async function startControlPlane(pages: Pages | null = null): Promise<Con
   });
   const platform = { store, publisher, clock, vault: new Vault([...keys]), settings, catalogue };
   await setUp({ store, clock, vault: platform.vault });
+  const guard = { allowed: parseNetworks('127.0.0.0/8'), own: null };
   const app = await buildApp({
     house: {
       platform,
@@ -102,8 +104,9 @@ export async function startControlPlane(pages: Pages | null = null): Promise<Con
     logger: pino({ level: 'silent' }),
     version: '0.0.0',
     doors: doors({
-      guard: { allowed: parseNetworks('127.0.0.0/8'), own: null },
       pages,
+      guard,
+      urlChecker: new UrlChecker(clock, guard),
       system: {
         metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
         unready: () => Promise.resolve(null),

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { listDeliveries } from '../control/history.ts';
+import { listDeliveries } from '../control/delivery-list.ts';
 import type { WebhookRow } from '../control/webhooks.ts';
 import type { Next, Store } from '../store.ts';
 import {
@@ -230,8 +230,10 @@ class Run {
   /** Everything reads as the model says, and the counters are what counting gives. */
   async compare(): Promise<void> {
     for (const { tag } of this.model.endpoints) {
-      const filter = { tag, state: null, type: null, fromKey: null, belowKey: null, limit: 1_000 };
-      const rows = await listDeliveries(this.#store, filter);
+      const scope = { kind: 'webhook', tag } as const;
+      const open = { states: null, types: null, projectId: null, status: null, causes: null };
+      const filter = { scope, ...open, fromKey: null, belowKey: null, limit: 1_000 };
+      const { rows } = await listDeliveries(this.#store, filter);
       const expected = [...this.model.deliveries.values()].filter(({ endpoint }) => endpoint.tag === tag);
       assert.deepEqual(
         new Map(rows.map(({ key, state, attempts }) => [key, `${state} ${attempts}`])),

@@ -37,7 +37,7 @@ const eventsOf = async (store: Store, teamId: string): Promise<string[]> => {
     before: null,
     limit: 1_000,
   };
-  return (await listEvents(store, filter)).map(({ id }) => id);
+  return (await listEvents(store, filter)).rows.map(({ id }) => id);
 };
 
 export function describePruning(open: OpenStore): void {

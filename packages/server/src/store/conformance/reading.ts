@@ -1,14 +1,13 @@
 // Reading what has happened: lists page by key without a gap or a repeat, whatever is finished meanwhile.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { timePrefix } from '../../id.ts';
+import { timePrefix, uidLength } from '../../id.ts';
+import { type DeliveryFilter, listDeliveries, pickDeliveries } from '../control/delivery-list.ts';
 import {
-  type DeliveryFilter,
   type DeliveryRow,
   type EventFilter,
   findDelivery,
   findEvents,
-  listDeliveries,
   listDeliveriesOfEvent,
   listEvents,
 } from '../control/history.ts';
@@ -32,9 +31,12 @@ import {
 } from './bed.ts';
 
 const everyDelivery = (tag: string): DeliveryFilter => ({
-  tag,
-  state: null,
-  type: null,
+  scope: { kind: 'webhook', tag },
+  states: null,
+  types: null,
+  projectId: null,
+  status: null,
+  causes: null,
   fromKey: null,
   belowKey: null,
   limit: 100,
@@ -60,12 +62,14 @@ async function readPages(
   let belowKey = filter.belowKey;
   for (;;) {
     const page = await listDeliveries(store, { ...filter, belowKey });
-    rows.push(...page);
-    if (page.length < filter.limit) return rows;
-    belowKey = page.at(-1)?.key ?? null;
-    await between(page);
+    rows.push(...page.rows);
+    if (page.next === null) return rows;
+    belowKey = page.next;
+    await between(page.rows);
   }
 }
+
+const newest = ([first]: { key: string }[]): string => first?.key ?? '';
 
 /** The store, on which `meanwhile` is done between the first query and the second. */
 function interrupted(store: Store, meanwhile: () => Promise<unknown>): Store {
@@ -112,7 +116,11 @@ export function describeReading(open: OpenStore): void {
       'a delivery that is finished between the two looks of one read is there once, as it is now',
       shared(async (store) => {
         const looks: ((through: Store, row: DeliveryRow) => Promise<(DeliveryRow | null)[]>)[] = [
-          (through, { tag }) => listDeliveries(through, everyDelivery(tag)),
+          async (through, { tag }) => (await listDeliveries(through, everyDelivery(tag))).rows,
+          async (through, { webhookTeamId }) => {
+            const scope = { kind: 'team', teamId: webhookTeamId, removedSince: 0 } as const;
+            return (await listDeliveries(through, { ...everyDelivery(''), scope })).rows;
+          },
           async (through, { key, eventTeamId }) => [await findDelivery(through, key, eventTeamId)],
           async (through, { eventId, eventTeamId }) => {
             const [event] = await findEvents(store, eventId, eventTeamId);
@@ -158,9 +166,13 @@ export function describeReading(open: OpenStore): void {
           );
           return rows.map(({ key }) => key);
         };
-        for (const kind of kinds) assert.deepEqual(await read({ state: kind }), wanted.get(kind), kind);
-        assert.deepEqual(await read({ state: 'canceled' }), []);
-        assert.deepEqual(await read({ type: 'project.created' }), byType);
+        for (const kind of kinds) assert.deepEqual(await read({ states: [kind] }), wanted.get(kind), kind);
+        assert.deepEqual(await read({ states: ['canceled'] }), []);
+        assert.deepEqual(await read({ types: ['project.created'] }), byType);
+        assert.deepEqual(
+          await read({ states: ['pending', 'failed'] }),
+          [...(wanted.get('pending') ?? []), ...(wanted.get('failed') ?? [])].toSorted().toReversed(),
+        );
         const all = await read({});
         assert.equal(all.length, 30);
         // Since the tenth, before the twentieth: the newest is first.
@@ -169,8 +181,77 @@ export function describeReading(open: OpenStore): void {
         assert.deepEqual(await read({ belowKey }), all.slice(10));
         assert.deepEqual(await read({ fromKey, belowKey }), all.slice(10, 20));
         assert.deepEqual(
-          await read({ fromKey, belowKey, state: 'failed', type: usualType }),
+          await read({ fromKey, belowKey, states: ['failed'], types: [usualType] }),
           all.slice(10, 20).filter((key) => wanted.get('failed')?.includes(key) && !byType.includes(key)),
+        );
+      }),
+    );
+
+    test(
+      'a team’s list merges its webhooks’, removed ones included, by key; another team’s is not in it',
+      shared(async (store) => {
+        const [team, other] = [await addTeam(store), await addTeam(store)];
+        const hooks = [await addWebhook(store, team), await addWebhook(store, team)];
+        const gone = await addWebhook(store, team);
+        await addWebhook(store, other);
+        const ends = [
+          { next: { kind: 'delivered' }, status: 204, cause: null },
+          { next: { kind: 'failed' }, status: 503, cause: 'status_503' },
+          { next: { kind: 'failed' }, status: null, cause: 'dns_not_found' },
+        ] as const;
+        const all: { key: string; tag: string; end: number; projectId: string | null }[] = [];
+        for (let i = 0; i < 12; i++) {
+          const projectId = i % 4 === 0 ? 'prj_1' : null;
+          const event = newEvent(team, { at: startAt + i, projectId });
+          await publish(store, event);
+          await publish(store, newEvent(other, { at: startAt + i, projectId }));
+          for (const { tag } of [...hooks, gone]) {
+            const end = tag === gone.tag ? 3 : (i + hooks.findIndex((hook) => hook.tag === tag)) % 3;
+            const held = { key: event.uid + tag, tag, attempts: 0, extra: false, body: event.body };
+            const how = ends[end];
+            if (how !== undefined) await store.finish({ ...attemptOf(held, how.next), ...how });
+            all.push({ key: held.key, tag, end, projectId });
+          }
+        }
+        await remove(store, gone, startAt + 100);
+        all.sort((a, b) => (a.key < b.key ? 1 : -1));
+        const scope = { kind: 'team', teamId: team, removedSince: 0 } as const;
+        const read = async (of: Partial<DeliveryFilter>) => {
+          const filter = { ...everyDelivery(''), scope, limit: 5, ...of };
+          return (await readPages(store, filter, () => Promise.resolve())).map(({ key }) => key);
+        };
+        const where = (holds: (one: (typeof all)[number]) => boolean) =>
+          all.filter(holds).map(({ key }) => key);
+        assert.deepEqual(
+          await read({}),
+          where(() => true),
+        );
+        const isServerError = (status: number | null) => status !== null && status >= 500;
+        const expected: [Partial<DeliveryFilter>, string[]][] = [
+          [{ states: ['failed'] }, where(({ end }) => end === 1 || end === 2)],
+          [{ states: ['canceled'] }, where(({ end }) => end === 3)],
+          [{ states: ['failed', 'canceled'] }, where(({ end }) => end > 0)],
+          [{ status: isServerError }, where(({ end }) => end === 1)],
+          [{ causes: ['dns_not_found', 'status_404'] }, where(({ end }) => end === 2)],
+          [{ projectId: 'prj_1' }, where((one) => one.projectId === 'prj_1')],
+          [
+            { states: ['delivered'], projectId: 'prj_1' },
+            where((one) => one.end === 0 && one.projectId !== null),
+          ],
+          [{ scope: { ...scope, removedSince: startAt + 101 } }, where(({ tag }) => tag !== gone.tag)],
+          [{ scope: { ...scope, teamId: 'team_none' } }, []],
+        ];
+        for (const [of, keys] of expected) assert.deepEqual(await read(of), keys, JSON.stringify(of));
+        const [event] = await findEvents(store, newest(all).slice(0, uidLength), team);
+        assert.ok(event !== undefined);
+        const picked = pickDeliveries(await listDeliveriesOfEvent(store, event), {
+          ...everyDelivery(''),
+          scope,
+          limit: 2,
+        });
+        assert.deepEqual(
+          [picked.rows.map(({ key }) => key), picked.next],
+          [all.slice(0, 2).map(({ key }) => key), all[1]?.key],
         );
       }),
     );
@@ -189,14 +270,15 @@ export function describeReading(open: OpenStore): void {
         await remove(store, hook, startAt + 10);
         const expected = rest.map(({ key }) => key).toReversed();
         const canceled = async () => {
-          const rows = await listDeliveries(store, { ...everyDelivery(hook.tag), state: 'canceled' });
+          const { rows } = await listDeliveries(store, { ...everyDelivery(hook.tag), states: ['canceled'] });
           assert.ok(
             rows.every(({ state, finishedAt }) => state === 'canceled' && finishedAt === startAt + 10),
           );
           return rows.map(({ key }) => key);
         };
         assert.deepEqual(await canceled(), expected);
-        assert.deepEqual(await listDeliveries(store, { ...everyDelivery(hook.tag), state: 'pending' }), []);
+        const pending = { ...everyDelivery(hook.tag), states: ['pending' as const] };
+        assert.deepEqual((await listDeliveries(store, pending)).rows, []);
         await store.cancelRemoved(2);
         assert.deepEqual(await canceled(), expected, 'half of them written');
         await store.cancelRemoved(10);
@@ -212,10 +294,10 @@ export function describeReading(open: OpenStore): void {
         const held = await publishHeld(store, newEvent(team));
         await store.finish(attemptOf(held, { kind: 'failed' }));
         await store.redeliver(held.key, startAt, auditStep(store, 'x'));
-        const states = async (state: DeliveryFilter['state']) =>
-          (await listDeliveries(store, { ...everyDelivery(tag), state })).map((row) => row.state);
+        const states = async (of: DeliveryFilter['states']) =>
+          (await listDeliveries(store, { ...everyDelivery(tag), states: of })).rows.map((row) => row.state);
         assert.deepEqual(
-          [await states(null), await states('pending'), await states('failed')],
+          [await states(null), await states(['pending']), await states(['failed'])],
           [['failed'], [], ['failed']],
         );
       }),
@@ -296,9 +378,9 @@ export function describeReading(open: OpenStore): void {
           let before: number | null = null;
           for (;;) {
             const page = await listEvents(store, { ...everyEvent(team), limit: 3, ...filter, before });
-            found.push(...page.map(({ id }) => id));
-            if (page.length < 3) return found;
-            before = page.at(-1)?.seq ?? null;
+            found.push(...page.rows.map(({ id }) => id));
+            if (page.next === null) return found;
+            before = page.next;
           }
         };
         assert.deepEqual(await read({}), ids);

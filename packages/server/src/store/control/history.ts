@@ -1,7 +1,9 @@
-// Reading what has happened: events, deliveries, attempts. Lists page by key, newest first.
+// Reading what has happened: events, deliveries, attempts. Lists page by key, newest first; deliveries have theirs in
+// delivery-list.ts.
 import { sql } from 'kysely';
 import { uidLength } from '../../id.ts';
 import type { Store } from '../store.ts';
+import { type FoundPage, lookThrough } from './looks.ts';
 import type { Row } from './tables.ts';
 
 export type EventRow = Row<'events'>;
@@ -22,8 +24,10 @@ export interface DeliveryRow {
   availableAt: number | null;
   eventId: string;
   eventTeamId: string;
+  projectId: string | null;
   webhookId: string;
   webhookTeamId: string;
+  webhookKind: Row<'endpoints'>['kind'];
   webhookUrl: string;
   removedAt: number | null;
   enabled: number;
@@ -40,19 +44,33 @@ export interface EventFilter {
   limit: number;
 }
 
-export function listEvents(store: Store, filter: EventFilter): Promise<EventSummary[]> {
+/** A team's events, newest first; `next` is the number below which the list goes on. */
+export function listEvents(store: Store, filter: EventFilter): Promise<FoundPage<EventSummary, number>> {
+  const { type, projectId, since, until } = filter;
+  const isFiltered = type !== null || projectId !== null || since !== null || until !== null;
+  const matches = (row: EventSummary) =>
+    (type === null || row.type === type) &&
+    (projectId === null || row.project_id === projectId) &&
+    (since === null || row.created_at >= since) &&
+    (until === null || row.created_at <= until);
+  return lookThrough<EventSummary, number>({
+    below: filter.before,
+    limit: filter.limit,
+    matches: isFiltered ? matches : null,
+    keyOf: ({ seq }) => seq,
+    fetch: (below, count) => newestEvents(store, filter.teamId, below, count),
+  });
+}
+
+function newestEvents(store: Store, teamId: string, below: number | null, count: number) {
   let query = store.queries
     .selectFrom('events')
     .select(['seq', 'team_id', 'id', 'uid', 'type', 'project_id', 'region', 'created_at', 'created_at_given'])
     .select(['accepted_at', 'test', 'deliveries'])
-    .where('team_id', '=', filter.teamId)
+    .where('team_id', '=', teamId)
     .orderBy('seq', 'desc')
-    .limit(filter.limit);
-  if (filter.type !== null) query = query.where('type', '=', filter.type);
-  if (filter.projectId !== null) query = query.where('project_id', '=', filter.projectId);
-  if (filter.since !== null) query = query.where('created_at', '>=', filter.since);
-  if (filter.until !== null) query = query.where('created_at', '<=', filter.until);
-  if (filter.before !== null) query = query.where('seq', '<', filter.before);
+    .limit(count);
+  if (below !== null) query = query.where('seq', '<', below);
   return store.read(query.compile());
 }
 
@@ -71,8 +89,10 @@ const surroundings = [
   'd.created_at as createdAt',
   'v.id as eventId',
   'v.team_id as eventTeamId',
+  'v.project_id as projectId',
   'e.id as webhookId',
   'e.team_id as webhookTeamId',
+  'e.kind as webhookKind',
   'e.url as webhookUrl',
   'e.removed_at as removedAt',
   'e.enabled as enabled',
@@ -115,50 +135,6 @@ function finishedDeliveries(store: Store) {
     .select(['d.attempts as attempts', 'd.state as state', 'd.finished_at as finishedAt'])
     .select(['d.last_status as lastStatus', 'd.last_cause as lastCause'])
     .select(sql<number | null>`null`.as('availableAt'));
-}
-
-export interface DeliveryFilter {
-  tag: string;
-  state: DeliveryRow['state'] | null;
-  type: string | null;
-  /** Bounds of the key, which begins with the delivery's time: at or above, below. */
-  fromKey: string | null;
-  belowKey: string | null;
-  limit: number;
-}
-
-/**
- * An endpoint's deliveries, newest first: what is held from birth, pending and finished, merged by key. Read in the
- * order in which a delivery moves, so that none is missed between two reads; the newest truth is read last.
- */
-export async function listDeliveries(store: Store, filter: DeliveryFilter): Promise<DeliveryRow[]> {
-  const { tag, state, type, fromKey, belowKey, limit } = filter;
-  const found: DeliveryRow[] = [];
-  if (state === null || state === 'pending' || state === 'canceled') {
-    for (const source of [bornDeliveries(store), pendingDeliveries(store)] as ReturnType<
-      typeof pendingDeliveries
-    >[]) {
-      let query = source.where('d.tag', '=', tag).orderBy('d.id', 'desc').limit(limit);
-      if (state === 'pending') query = query.where('e.removed_at', 'is', null);
-      if (state === 'canceled') query = query.where('e.removed_at', 'is not', null);
-      if (type !== null) query = query.where('d.type', '=', type);
-      if (fromKey !== null) query = query.where('d.id', '>=', fromKey);
-      if (belowKey !== null) query = query.where('d.id', '<', belowKey);
-      found.push(...((await store.read(query.compile())) as DeliveryRow[]));
-    }
-  }
-  if (state !== 'pending') {
-    let query = finishedDeliveries(store).where('d.tag', '=', tag).orderBy('d.id', 'desc').limit(limit);
-    if (state !== null) query = query.where('d.state', '=', state);
-    // Lets the index of what is not delivered serve.
-    if (state === 'failed' || state === 'canceled') query = query.where(sql<boolean>`d.state <> 'delivered'`);
-    if (type !== null) query = query.where('d.type', '=', type);
-    if (fromKey !== null) query = query.where('d.id', '>=', fromKey);
-    if (belowKey !== null) query = query.where('d.id', '<', belowKey);
-    found.push(...((await store.read(query.compile())) as DeliveryRow[]));
-  }
-  const byKey = new Map(found.map((row) => [row.key, row]));
-  return [...byKey.values()].toSorted((a, b) => (a.key < b.key ? 1 : -1)).slice(0, limit);
 }
 
 /** One delivery by its key; `teamId` null looks in every team. */

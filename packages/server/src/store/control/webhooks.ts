@@ -30,6 +30,27 @@ export async function findWebhookEver(
   return rows[0] ?? null;
 }
 
+/** A team's webhooks, those included that were removed since `removedSince` (epoch ms): at most `limit`, newest first. */
+export function listWebhooksEver(
+  store: Store,
+  teamId: string,
+  removedSince: number,
+  limit: number,
+): Promise<WebhookRow[]> {
+  return store.read(
+    store.queries
+      .selectFrom('endpoints')
+      .selectAll()
+      .where('team_id', '=', teamId)
+      .where('kind', '=', 'webhook')
+      .where(({ or, eb }) => or([eb('removed_at', 'is', null), eb('removed_at', '>=', removedSince)]))
+      .orderBy('created_at', 'desc')
+      .orderBy('tag')
+      .limit(limit)
+      .compile(),
+  );
+}
+
 /** A team's webhooks, newest first; with `projectId` those that would get that project's events. */
 export function listWebhooks(store: Store, teamId: string, projectId: string | null): Promise<WebhookRow[]> {
   let query = store.queries

@@ -14,6 +14,8 @@ import {
   publishHeld,
   startAt,
 } from '../conformance/bed.ts';
+import { listDeliveries } from '../control/delivery-list.ts';
+import { listEvents } from '../control/history.ts';
 import type { Store } from '../store.ts';
 import { openPostgresStore } from './client.ts';
 
@@ -165,6 +167,43 @@ describe('days', () => {
   });
 });
 
+/** What the lists of a team and of a webhook ask. */
+async function listsOf(store: Store, teamId: string, tag: string) {
+  const asked: { name: string; text: string; values: unknown[] }[] = [];
+  const read: Store['read'] = (query) => {
+    asked.push({ name: 'list', text: query.sql, values: [...query.parameters] });
+    return store.read(query);
+  };
+  const through = Object.assign(Object.create(store) as Store, { queries: store.queries, read });
+  const every = {
+    types: null,
+    projectId: null,
+    status: null,
+    causes: null,
+    fromKey: null,
+    belowKey: null,
+    limit: 50,
+  };
+  const team = { kind: 'team', teamId, removedSince: 1 } as const;
+  for (const scope of [team, { kind: 'webhook', tag } as const]) {
+    for (const states of [null, ['failed', 'canceled']] as const) {
+      const { rows } = await listDeliveries(through, { ...every, scope, states });
+      assert.equal(rows.length, states === null ? 50 : 0);
+    }
+  }
+  await listEvents(through, {
+    teamId,
+    type: 'y',
+    projectId: null,
+    since: null,
+    until: null,
+    before: null,
+    limit: 5,
+  });
+  assert.ok(asked.length > 10);
+  return asked;
+}
+
 describe('plans', () => {
   const large = /Seq Scan on (pending|events\w*|deliveries\w*|attempts\w*|event_ids)\b/;
 
@@ -209,6 +248,7 @@ describe('plans', () => {
       'release',
     ]);
     await admin.query('SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off');
+    texts.push(...(await listsOf(store, team, tag)));
     for (const { name, text, values } of texts) {
       const { rows } = await admin.query({ text: `EXPLAIN ${text}`, values });
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n');

@@ -7,15 +7,14 @@ import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { type DeliveryFilter, listDeliveries } from '../control/delivery-list.ts';
 import {
-  type DeliveryFilter,
   type EventFilter,
   type EventRow,
   findBody,
   findDelivery,
   findEvents,
   listAttempts,
-  listDeliveries,
   listDeliveriesOfEvent,
   listEvents,
 } from '../control/history.ts';
@@ -75,16 +74,22 @@ async function listQueries(): Promise<string[]> {
   await listEvents(store, open);
   await listEvents(store, { ...open, type: 'x', projectId: 'p', since: 1, until: 2, before: 3 });
   const every: DeliveryFilter = {
-    tag: 't',
-    state: null,
-    type: null,
+    scope: { kind: 'webhook', tag: 't' },
+    states: null,
+    types: null,
+    projectId: null,
+    status: null,
+    causes: null,
     fromKey: null,
     belowKey: null,
     limit: 9,
   };
-  for (const state of [null, 'pending', 'delivered', 'failed', 'canceled'] as const) {
-    await listDeliveries(store, { ...every, state });
-    await listDeliveries(store, { ...every, state, type: 'x', fromKey: 'a', belowKey: 'b' });
+  const team = { kind: 'team', teamId: 't', removedSince: 1 } as const;
+  for (const scope of [every.scope, team]) {
+    for (const states of [null, ['pending'], ['delivered'], ['failed'], ['canceled', 'failed']] as const) {
+      await listDeliveries(store, { ...every, scope, states });
+      await listDeliveries(store, { ...every, scope, states, types: ['x'], fromKey: 'a', belowKey: 'b' });
+    }
   }
   for (const teamId of [null, 't']) {
     await findDelivery(store, 'k'.repeat(29), teamId);
@@ -131,6 +136,9 @@ describe('query plans', () => {
       const plan = planOf(sql);
       // What is held from birth is sorted: it is the work of about a second at the most.
       if (plan.includes('SCAN b')) continue;
+      // A team's list sorts what its webhooks' ranges give: of each no more than a page.
+      if (plan.some((line) => /^SEARCH x USING .*\(tag=\? AND (state=\? AND )?id>\? AND id<\?\)/.test(line)))
+        continue;
       assert.ok(!plan.some((line) => /TEMP B-TREE FOR ORDER BY/.test(line)), `${sql}\n${plan.join('\n')}`);
     }
   }
