@@ -1,6 +1,6 @@
 // Runs every test of the workspace with Node's own runner; `--long` adds those that take minutes. Further arguments
 // name the files to run instead.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -15,6 +15,9 @@ const short = [
 ];
 const patterns = long ? ['packages/*/test/**/*.long.ts'] : short;
 const files = named.length > 0 ? named : globSync(patterns, { cwd: root }).toSorted();
+
+// The browser’s tests need the dashboard’s build; it is there already unless its sources have changed.
+spawnSync(process.execPath, ['packages/dashboard/build/build.ts'], { cwd: root, stdio: 'inherit' });
 
 const child = spawn(
   process.execPath,

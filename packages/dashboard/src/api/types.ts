@@ -1,0 +1,140 @@
+// What the API answers, as far as the dashboard reads it: CONTRACT's shapes, checked by the end-to-end tests.
+
+export type Role = 'OWNER' | 'MEMBER' | 'DEVELOPER' | 'SECURITY' | 'BILLING' | 'VIEWER' | 'PUBLISHER';
+export type Plan = 'hobby' | 'pro' | 'enterprise';
+
+export interface User {
+  id: string;
+  email: string;
+  username: string;
+  name: string | null;
+}
+
+export interface SessionTeam {
+  id: string;
+  slug: string;
+  name: string;
+  plan: Plan;
+  role: Role;
+}
+
+export interface Session {
+  user: User & { hasPassword: boolean };
+  operator: boolean;
+  version: string;
+  teams: SessionTeam[];
+}
+
+export interface SignInMethods {
+  password: boolean;
+  oidc: { name: string; startUrl: string } | null;
+}
+
+export interface InvitationPreview {
+  email: string;
+  role: Role;
+  team: { slug: string; name: string };
+}
+
+export interface EventType {
+  type: string;
+  label: string;
+  category: string;
+  description: string;
+  availability: 'account' | 'integration' | 'both';
+  requiresAllProjects: boolean;
+  legacy: boolean;
+  schema: object;
+  sample: object;
+}
+
+export type Ordering = 'none' | 'project' | 'all';
+
+export interface Webhook {
+  id: string;
+  url: string;
+  events: string[];
+  ownerId: string;
+  createdAt: number;
+  updatedAt: number;
+  /** Left out: all projects of the team. */
+  projectIds?: string[];
+  enabled: boolean;
+  ordering: Ordering;
+  maxConcurrency: number | null;
+  ratePerSecond: number | null;
+}
+
+export interface ListedWebhook extends Webhook {
+  projectsMetadata: { id: string; name: string; framework: string | null }[] | null;
+}
+
+export interface CreatedWebhook extends Webhook {
+  secret: string;
+}
+
+export type DeliveryState = 'pending' | 'delivered' | 'failed' | 'canceled';
+
+export interface Delivery {
+  id: string;
+  eventId: string;
+  webhookId: string;
+  type: string;
+  state: DeliveryState;
+  attempts: number;
+  lastStatus: number | null;
+  lastError: string | null;
+  nextAttemptAt: number | null;
+  createdAt: number;
+  finishedAt: number | null;
+  projectId?: string | null;
+  webhookUrl?: string;
+  lastCause?: string | null;
+}
+
+export interface Attempt {
+  number: number;
+  startedAt: number;
+  durationMs: number;
+  status: number | null;
+  error: string | null;
+  message: string | null;
+  timings: Record<'dnsMs' | 'connectMs' | 'tlsMs' | 'firstByteMs' | 'totalMs', number | null>;
+  request: { method: string; url: string; headers: Record<string, string>; body: string };
+  response: { status: number; headers: Record<string, string>; body: string; truncated: boolean } | null;
+}
+
+export interface FullDelivery extends Omit<Delivery, 'attempts'> {
+  attempts: Attempt[];
+}
+
+export interface Project {
+  id: string;
+  name: string;
+  framework: string | null;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export interface Page {
+  next: string | null;
+}
+
+/** What `GET /v1/stream` sends, by the name of the event. */
+export interface LiveNews {
+  event: { id: string; type: string; projectId: string | null; createdAt: number; deliveries: number };
+  delivery: Delivery;
+  attempt: {
+    deliveryId: string;
+    webhookId: string;
+    eventId: string;
+    type: string;
+    number: number;
+    startedAt: number;
+    durationMs: number;
+    status: number | null;
+    error: string | null;
+    state: DeliveryState;
+    nextAttemptAt: number | null;
+  };
+}

@@ -1,0 +1,5 @@
+// Every page of the dashboard. A new one is a folder beside this file with a page.ts, and one line here.
+import type { PageEntry } from './page.ts';
+import { webhookPages } from './webhooks/page.ts';
+
+export const pages: readonly PageEntry[] = [...webhookPages];

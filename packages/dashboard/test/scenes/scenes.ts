@@ -1,0 +1,15 @@
+// What `npm run screenshots` takes pictures of. A scene prepares a server and names its pictures.
+import type { Page } from 'playwright-core';
+import type { Dashboard } from '../support/dashboard.ts';
+import { signInScene } from './sign-in.ts';
+
+export interface Picture {
+  /** The file's name, without theme and ending. */
+  name: string;
+  /** A page with what is to be seen on it. */
+  open(): Promise<Page>;
+}
+
+export type Scene = (dashboard: Dashboard) => Promise<Picture[]>;
+
+export const scenes: readonly Scene[] = [signInScene];

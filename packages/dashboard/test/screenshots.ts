@@ -1,0 +1,34 @@
+// `npm run screenshots`: a picture of each page, in both themes and on a phone, into packages/dashboard/screenshots.
+// Each folder of pages has a scene in test/scenes that puts something there to be seen.
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { scenes } from './scenes/scenes.ts';
+import { showTheme } from './support/browser.ts';
+import { desktop, phone, startDashboard } from './support/dashboard.ts';
+
+const folder = join(import.meta.dirname, '../screenshots');
+const wanted = process.argv.slice(2);
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+for (const scene of scenes) {
+  const dashboard = await startDashboard();
+  try {
+    for (const { name, open } of await scene(dashboard)) {
+      if (wanted.length > 0 && !wanted.some((one) => name.startsWith(one))) continue;
+      const page = await open();
+      for (const theme of ['light', 'dark'] as const) {
+        await showTheme(page, theme);
+        await page.screenshot({ path: join(folder, `${name}-${theme}.png`) });
+      }
+      await showTheme(page, 'light');
+      await page.setViewportSize(phone);
+      await page.screenshot({ path: join(folder, `${name}-phone.png`) });
+      await page.setViewportSize(desktop);
+      await page.context().close();
+      process.stdout.write(`${name}\n`);
+    }
+  } finally {
+    await dashboard.close();
+  }
+}

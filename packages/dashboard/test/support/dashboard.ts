@@ -1,0 +1,85 @@
+// A real Posthorn on SQLite and somebody who has signed in to it in a real browser, as browser tests need them.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { type Posthorn, startPosthorn } from '../../../server/test/support/posthorn.ts';
+import { launchBrowser } from './browser.ts';
+
+export interface Dashboard {
+  posthorn: Posthorn;
+  browser: Browser;
+  /** A page in a session of its own, signed in by a one-time link; the operator unless told otherwise. */
+  signIn(options?: SignInOptions): Promise<Page>;
+  /** The address of a page of the team `default`: `settings/webhooks`. */
+  address(path: string, team?: string): string;
+  close(): Promise<void>;
+}
+
+export interface SignInOptions {
+  userId?: string;
+  viewport?: { width: number; height: number };
+}
+
+export const desktop = { width: 1280, height: 900 };
+export const phone = { width: 390, height: 844 };
+
+export async function startDashboard(env: Record<string, string> = {}): Promise<Dashboard> {
+  const [posthorn, browser] = await Promise.all([
+    startPosthorn({ POSTHORN_LOG_LEVEL: 'warn', ...env }),
+    launchBrowser(),
+  ]);
+  return {
+    posthorn,
+    browser,
+    signIn: (options = {}) => signIn(posthorn, browser, options),
+    address: (path, team = 'default') => `${posthorn.url}/app/team/${team}/${path}`,
+    async close() {
+      await browser.close();
+      await posthorn.close();
+    },
+  };
+}
+
+async function signIn(
+  posthorn: Posthorn,
+  browser: Browser,
+  { userId, viewport = desktop }: SignInOptions,
+): Promise<Page> {
+  const link = await posthorn.call<{ url: string }>('POST', '/v1/sign-in-links', {
+    body: userId === undefined ? {} : { userId },
+  });
+  assert.equal(link.status, 201, JSON.stringify(link.body));
+  const context = await newContext(posthorn, browser, viewport);
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  await page.goto(link.body.url);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page
+    .getByRole('navigation', { name: 'Main' })
+    .or(page.getByRole('button', { name: 'Menu' }))
+    .first()
+    .waitFor();
+  return page;
+}
+
+/** A person's own browser. Nothing may break in it: an error of a page, or something the page's policy forbids. */
+export async function newContext(
+  posthorn: Posthorn,
+  browser: Browser,
+  viewport = desktop,
+): Promise<BrowserContext> {
+  const context = await browser.newContext({ viewport, reducedMotion: 'reduce', locale: 'en-US' });
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: posthorn.url });
+  return context;
+}
+
+/** What pages of a context complained about: thrown errors and refusals by the Content-Security-Policy. */
+export function watchComplaints(t: TestContext, context: BrowserContext): string[] {
+  const complaints: string[] = [];
+  context.on('weberror', (error) => complaints.push(String(error.error())));
+  context.on('console', (message) => {
+    if (/Content.Security.Policy|Refused to/i.test(message.text())) complaints.push(message.text());
+  });
+  t.after(() => assert.deepEqual(complaints, []));
+  return complaints;
+}
