@@ -1,0 +1,174 @@
+// One delivery: whether it stands where it must, whether its attempts and its requests tell the same story, whether each
+// request is right to the byte, and whether what came twice had a reason.
+import { createHash } from 'node:crypto';
+import type { AttemptView, DeliveryView } from './history.ts';
+import type { Hook } from './hooks.ts';
+import type { Case } from './judge.ts';
+import { overAt, pairByTrace, type Request } from './requests.ts';
+
+export interface DeliveryCase {
+  hook: Hook;
+  /** Hook and event. */
+  key: string;
+  delivery: DeliveryView | null;
+  requests: Request[];
+  /** The bytes that must have come; null where they are not known. */
+  body: string | null;
+  /** Whether there must be such a delivery. */
+  must: boolean;
+  /** Whether the product may have pruned it, so that the receiver's record alone tells of it. */
+  mayBePruned: boolean;
+}
+
+export function judgeDelivery(one: Case, { hook, key, ...rest }: DeliveryCase): void {
+  const { delivery, requests, body, must, mayBePruned } = rest;
+  const succeeded = requests.some(({ success }) => success !== 'no');
+  if (delivery === null) {
+    const isTold =
+      mayBePruned && (succeeded || requests.length >= one.terms.attempts || wasRemoved(one, hook, requests));
+    if (must && !isTold) one.count('lost', `${key} has no delivery`);
+  } else judgeState(one, hook, key, delivery, requests, succeeded);
+  if (delivery?.log !== null && delivery !== null) judgeLog(one, key, delivery.log, delivery, requests);
+  judgeBytes(one, hook, key, requests, body);
+  judgeRepeats(one, key, requests, delivery?.log ?? []);
+}
+
+/** Whether its webhook may have been gone before its schedule was over. */
+const wasRemoved = (one: Case, hook: Hook, requests: Request[]): boolean =>
+  hook.removedFrom < Number.POSITIVE_INFINITY && requests.length < one.terms.attempts;
+
+function judgeState(
+  one: Case,
+  hook: Hook,
+  key: string,
+  delivery: DeliveryView,
+  requests: Request[],
+  succeeded: boolean,
+): void {
+  const { state, attempts, lastStatus } = delivery;
+  const redeliveries = one.redeliveries.get(key) ?? [];
+  switch (state) {
+    case 'pending':
+      one.count('lost', `${key} is pending for ever, after ${attempts} attempts`);
+      break;
+    case 'delivered':
+      if (!succeeded)
+        one.count('falselyDelivered', `${key} is delivered, and no request was answered with success`);
+      break;
+    case 'failed': {
+      // A 410 ends the schedule.
+      const isOver =
+        attempts >= one.terms.attempts || lastStatus === 410 || requests.some(({ status }) => status === 410);
+      if (!isOver) one.count('lost', `${key} failed after ${attempts} attempts of ${one.terms.attempts}`);
+      break;
+    }
+    case 'canceled':
+      if (hook.removedFrom === Number.POSITIVE_INFINITY)
+        one.count('lost', `${key} was canceled, and its webhook is there`);
+      break;
+  }
+  const before = one.seen.get(key);
+  const mayChange = before === 'failed' && state === 'delivered' && redeliveries.length > 0;
+  if (before !== undefined && before !== 'pending' && before !== state && !mayChange) {
+    one.count('changedBack', `${key} was ${before} and is ${state}`);
+  }
+  // A redelivery that was answered has made an attempt more than there were.
+  for (const { what, outcome } of redeliveries) {
+    if (what.op !== 'redeliver' || outcome !== 'done' || state === 'canceled') continue;
+    if (attempts <= what.attempts && hook.removedFrom === Number.POSITIVE_INFINITY) {
+      one.count('lost', `a redelivery of ${key} was accepted and not made (${attempts} attempts)`);
+    }
+  }
+}
+
+function judgeLog(
+  one: Case,
+  key: string,
+  log: readonly AttemptView[],
+  delivery: DeliveryView,
+  requests: readonly Request[],
+): void {
+  if (new Set(log.map(({ number }) => number)).size !== log.length) {
+    one.count('misrecorded', `${key} has two attempts of one number`);
+  }
+  if (log.length !== delivery.attempts) {
+    one.count('misrecorded', `${key} counts ${delivery.attempts} attempts and lists ${log.length}`);
+  }
+  if (log.some(({ trace }) => trace === null)) return;
+  const { without, unrecorded } = pairByTrace(log, requests);
+  for (const { number, status } of without) {
+    // Without an answer the request may not have arrived.
+    if (status !== null) one.count('misrecorded', `attempt ${number} of ${key} (${status}) has no request`);
+  }
+  for (const request of unrecorded) {
+    if (isExcused(one, request)) continue;
+    one.count('misrecorded', `a request of ${key} at ${request.at} (${request.plan}) is in no attempt`);
+  }
+  for (const { number, status, trace } of log) {
+    const came = requests.filter((request) => request.trace === trace);
+    if (status === null || came.length === 0 || came.some((request) => request.status === status)) continue;
+    one.count('misrecorded', `attempt ${number} of ${key} says ${status}, it was ${came[0]?.status}`);
+  }
+}
+
+/** Whether a fault can have taken the result of a request: from its arrival until its record had to be stored. */
+function isExcused(one: Case, request: Request): boolean {
+  const { timeoutMs, graceMs } = one.terms;
+  return one.faults.touched(request.node, request.at - graceMs, overAt(request, timeoutMs) + graceMs);
+}
+
+function judgeBytes(
+  one: Case,
+  hook: Hook,
+  key: string,
+  requests: readonly Request[],
+  body: string | null,
+): void {
+  if (body === null || requests.length === 0) return;
+  const hash = createHash('sha256').update(body).digest('base64url');
+  for (const request of requests) {
+    if (request.sha256 !== hash) one.count('wrongBytes', `a request of ${key} has another body`);
+    else if (hook.secret !== null && !one.terms.isSigned(hook.secret, body, request.signatures)) {
+      one.count('wrongBytes', `a request of ${key} has a wrong signature`);
+    }
+  }
+}
+
+/** What came after a success is a duplicate, unless it was asked for. */
+function judgeRepeats(
+  one: Case,
+  key: string,
+  requests: readonly Request[],
+  log: readonly AttemptView[],
+): void {
+  const asked = (one.redeliveries.get(key) ?? []).map(({ at }) => at);
+  const traces = new Map<string | null, AttemptView>(log.map((attempt) => [attempt.trace, attempt]));
+  let success: Request | null = null;
+  for (const request of requests) {
+    if (success !== null) {
+      const at = asked.findIndex((time) => time <= request.at);
+      if (at >= 0) asked.splice(at, 1);
+      else {
+        one.countDuplicate();
+        if (
+          !isExcused(one, success) &&
+          !hasTimedOut(one, traces.get(success.trace)) &&
+          success.how !== 'broken'
+        ) {
+          one.count(
+            'unexplained',
+            `${key} came again at ${request.at} from node ${request.node}, after a success at ${success.at} from node ${success.node}`,
+          );
+        }
+      }
+    }
+    if (request.success === 'yes') success = request;
+  }
+}
+
+/** The sender had given up when the answer came. */
+const hasTimedOut = (one: Case, attempt: AttemptView | undefined): boolean =>
+  attempt !== undefined &&
+  attempt.status === null &&
+  (attempt.error ?? '').startsWith('timeout_') &&
+  attempt.durationMs >= one.terms.timeoutMs * 0.9;

@@ -1,0 +1,54 @@
+// `npm run torture`: chooses the runs, does them one after another, says what came of them.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { newSeed } from './chance.ts';
+import { type NamedRun, quickRuns } from './plan.ts';
+import { describeRun, type RunReport, writeResults } from './results.ts';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    seed: { type: 'string' },
+    dir: { type: 'string', default: tmpdir() },
+    keep: { type: 'boolean', default: false },
+  },
+});
+const seed = values.seed === undefined ? newSeed() : Number(values.seed);
+const reports: RunReport[] = [];
+process.stdout.write(`seed ${seed}\n`);
+for (const [index, named] of quickRuns.entries()) {
+  const report = await doRun(named, seed + index);
+  reports.push(report);
+  process.stdout.write(`${describeRun(report)}\n`);
+}
+writeResults(reports);
+process.exitCode = reports.every(({ verdict }) => verdict === 'pass') ? 0 : 1;
+
+async function doRun(named: NamedRun, runSeed: number): Promise<RunReport> {
+  const startedAt = performance.now();
+  const elapsed = () => (performance.now() - startedAt) / 1_000;
+  const say = (line: string) => process.stdout.write(`  ${elapsed().toFixed(1).padStart(6)} s  ${line}\n`);
+  const dir = mkdtempSync(join(values.dir, 'posthorn-torture-'));
+  process.stdout.write(`${named.name}, in ${dir}\n`);
+  const { driver, skipped, run } = await named.prepare(dir, runSeed);
+  const { counts, kills, findings, verdict } = await run(say);
+  const kept = values.keep || verdict === 'fail';
+  if (kept) say(`its journal and logs are kept in ${dir}`);
+  else rmSync(dir, { recursive: true, force: true });
+  const { store, nodes } = driver;
+  const seconds = Math.round(elapsed());
+  return {
+    name: named.name,
+    seed: runSeed,
+    store,
+    nodes,
+    ...counts,
+    kills,
+    verdict,
+    seconds,
+    skipped,
+    findings,
+  };
+}
