@@ -11,6 +11,7 @@ const defaults: Settings = {
   port: 4870,
   host: '127.0.0.1',
   publicUrl: null,
+  trustedProxies: ['127.0.0.0/8', '::1/128'],
   dataDir: './data',
   databaseUrl: null,
   databaseConnections: 6,
@@ -54,6 +55,15 @@ const table: Record<string, { key: keyof Settings; good: [string, unknown][]; ba
       [' 80 ', 80],
     ],
     bad: ['65536', '-1', '80.5', 'http', '0x50', '8e1'],
+  },
+  POSTHORN_TRUSTED_PROXIES: {
+    key: 'trustedProxies',
+    good: [
+      ['none', []],
+      ['10.0.0.1', ['10.0.0.1']],
+      ['10.0.0.0/8, fd00::/8', ['10.0.0.0/8', 'fd00::/8']],
+    ],
+    bad: ['all', '10.0.0.0/33', 'proxy.example.com', '10.0.0.0/8;::1'],
   },
   POSTHORN_HOST: {
     key: 'host',

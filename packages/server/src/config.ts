@@ -6,6 +6,7 @@ import {
   readDatabaseUrl,
   readHeaderName,
   readKeys,
+  readNetworkList,
   readNetworks,
   readOrigin,
   readRoles,
@@ -51,6 +52,8 @@ export interface Settings {
   maxQueuedBytes: number;
   laneConcurrency: number;
   maxSockets: number;
+  /** Networks. */
+  trustedProxies: string[];
   breakerFailures: number;
   dnsServers: string[];
   logLevel: (typeof logLevels)[number];
@@ -132,6 +135,16 @@ export const settingsTable: readonly Setting[] = [
     expected:
       'a URL like postgres://user:password@host:5432/database, with sslmode and sslrootcert if need be',
     read: readDatabaseUrl,
+  }),
+  define({
+    name: 'POSTHORN_TRUSTED_PROXIES',
+    key: 'trustedProxies',
+    group: 'Where',
+    meaning: 'Networks of proxies whose X-Forwarded-For says where a call came from.',
+    fallback: '127.0.0.0/8,::1/128',
+    example: '127.0.0.0/8,::1/128,10.0.0.0/24',
+    expected: 'addresses or CIDRs with commas between, like 127.0.0.0/8,::1/128; or none',
+    read: (text) => (text === 'none' ? [] : readNetworkList(text)),
   }),
   define({
     name: 'POSTHORN_DATABASE_CONNECTIONS',

@@ -52,6 +52,11 @@ export function readNetworks(text: string): string | undefined {
   }
 }
 
+/** Networks, one by one. */
+export function readNetworkList(text: string): string[] | undefined {
+  return readNetworks(text) === undefined ? undefined : list(text);
+}
+
 /** 1 to 100 durations, in ms. */
 export function readSchedule(text: string): number[] | undefined {
   const waits = list(text).map((part) => parseDuration(part));

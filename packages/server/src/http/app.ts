@@ -42,6 +42,7 @@ export async function buildApp({
   const app = fastify({
     logger: false,
     bodyLimit: settings.maxRequestBytes,
+    trustProxy: settings.trustedProxies,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 500, ignoreTrailingSlash: true },
     keepAliveTimeout: 75_000,

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../errors.ts';
 import { type Actor, demand } from '../platform/actor.ts';
 import { actorIn, personOf, type Session } from '../platform/sessions.ts';
-import type { Access, House } from './context.ts';
+import { type Access, addressOf, type House } from './context.ts';
 import { readSessionCookie, writeSessionCookie } from './cookies.ts';
 import { demandOwnPage, isSafe } from './same-origin.ts';
 
@@ -39,7 +39,7 @@ export function guardRoutes(app: FastifyInstance, house: House): void {
         throw new ApiError('forbidden', 'The token is unknown, revoked or expired. Create another one.');
       if (access === 'session')
         throw new ApiError('forbidden', 'This call is for people who signed in; a token has no session.');
-      request.actor = { ...known, address: request.ip };
+      request.actor = { ...known, address: addressOf(request) };
       if (access !== 'token') demand(request.actor, access);
     };
     const found = house.tokens.find(token);
@@ -73,13 +73,16 @@ async function admitSession(
   }
   request.session = session;
   if (access === 'session') {
-    request.actor = personOf(session, request.ip);
+    request.actor = personOf(session, addressOf(request));
     return;
   }
   const { idOrSlug } = request.params as { idOrSlug?: string };
   const isTeamPath = request.routeOptions.url?.startsWith('/teams/:idOrSlug') === true;
   const query = request.query as { teamId?: string; slug?: string };
-  request.actor = { ...actorIn(session, query, isTeamPath ? idOrSlug : undefined), address: request.ip };
+  request.actor = {
+    ...actorIn(session, query, isTeamPath ? idOrSlug : undefined),
+    address: addressOf(request),
+  };
   if (access !== 'token') demand(request.actor, access);
 }
 

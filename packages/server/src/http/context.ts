@@ -1,4 +1,5 @@
 // What a request carries once it has passed the door: who calls, for which team.
+import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { Actor, Permission } from '../platform/actor.ts';
@@ -43,6 +44,14 @@ declare module 'fastify' {
 export function actorOf(request: FastifyRequest): Actor {
   if (request.actor === null) throw new Error(`The route ${request.url} is public and has no caller.`);
   return request.actor;
+}
+
+/**
+ * Where a call came from: through the proxies that are trusted, and what they say only if it is an address.
+ */
+export function addressOf(request: FastifyRequest): string | null {
+  const { ip } = request;
+  return isIP(ip) === 0 ? (request.socket.remoteAddress ?? null) : ip;
 }
 
 /** The caller's session. Only routes with access `session` are sure to have one. */

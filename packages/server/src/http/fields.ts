@@ -15,6 +15,14 @@ export const ChosenId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' });
 /** The id of a user as a caller names it. */
 export const UserId = Type.String({ minLength: 1, maxLength: 64 });
 
+/** An e-mail address as somebody types it; the one of the first owner has no dot. */
+export const Address = Type.String({
+  maxLength: 254,
+  pattern: '^[^\\s@\\u0000-\\u001f\\u007f]+@[^\\s@\\u0000-\\u001f\\u007f]+$',
+});
+/** A password as somebody types it; platform/passwords.ts judges new ones. */
+export const Password = Type.String({ minLength: 1, maxLength: 256 });
+
 export const NullableText = Type.Union([Type.String(), Type.Null()]);
 export const NullableNumber = Type.Union([Type.Number(), Type.Null()]);
 

@@ -1,13 +1,15 @@
 // The doors of one's own sessions: who is signed in here, where else, and signing out.
 import { Type } from 'typebox';
+import { changePassword } from '../platform/passwords.ts';
 import { endSession, type Session } from '../platform/sessions.ts';
+import { findPassword } from '../store/control/passwords.ts';
 import { listSessions } from '../store/control/sessions.ts';
 import type { Row } from '../store/control/tables.ts';
 import { listTeams } from '../store/control/teams.ts';
 import type { Door } from './app.ts';
-import { actorOf, type House, paramsOf, sessionOf } from './context.ts';
+import { actorOf, addressOf, bodyOf, type House, paramsOf, sessionOf } from './context.ts';
 import { writeSessionCookie } from './cookies.ts';
-import { NullableText } from './fields.ts';
+import { NullableText, Password } from './fields.ts';
 import { SignedInUser } from './sign-in.ts';
 
 const Current = Type.Object({
@@ -39,6 +41,7 @@ const Sessions = Type.Object({
     }),
   ),
 });
+const PasswordBody = Type.Object({ password: Password, current: Type.Optional(Password) });
 const IdParams = Type.Object({ id: Type.String() });
 /** The most teams that the operator is shown beside their own; GET /v2/teams lists all. */
 const mostTeams = 100;
@@ -55,7 +58,7 @@ export const sessionsDoor: Door = (app, house) => {
       const session = sessionOf(request);
       const { id, user, isOperator, createdAt, expiresAt } = session;
       return {
-        user: { ...user, hasPassword: false },
+        user: { ...user, hasPassword: (await findPassword(platform.store, user.id)) !== null },
         operator: isOperator,
         version: house.version,
         session: { id, createdAt, expiresAt },
@@ -104,6 +107,25 @@ export const sessionsDoor: Door = (app, house) => {
     },
     async (request, reply) => {
       await endSession(platform, actorOf(request), sessionOf(request), paramsOf(request, IdParams).id);
+      house.sessions.forget();
+      return reply.code(204).send();
+    },
+  );
+
+  app.put(
+    '/user/password',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'Gives oneself a password, or another one; one’s other sessions end',
+        body: PasswordBody,
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const { password, current } = bodyOf(request, PasswordBody);
+      await changePassword(platform, sessionOf(request), addressOf(request), password, current);
       house.sessions.forget();
       return reply.code(204).send();
     },

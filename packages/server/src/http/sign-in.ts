@@ -1,21 +1,26 @@
 // The doors of signing in: the ways there are, and the one call that makes a session.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { ApiError } from '../errors.ts';
 import type { Arrival } from '../platform/sessions.ts';
-import { type SignedIn, signInByLink } from '../platform/sign-in.ts';
+import { type SignedIn, signInByLink, signInByPassword } from '../platform/sign-in.ts';
 import type { SessionRow } from '../store/control/sessions.ts';
 import type { Door } from './app.ts';
 import { visitorOf } from './auth.ts';
-import { bodyOf, type House } from './context.ts';
+import { addressOf, bodyOf, type House } from './context.ts';
 import { writeSessionCookie } from './cookies.ts';
-import { NullableText } from './fields.ts';
+import { Address, NullableText, Password } from './fields.ts';
 import { refuseForeignPage } from './same-origin.ts';
 
 const Methods = Type.Object({
   password: Type.Boolean(),
   oidc: Type.Union([Type.Object({ name: Type.String(), startUrl: Type.String() }), Type.Null()]),
 });
-const Body = Type.Object({ token: Type.String({ minLength: 1, maxLength: 200 }) });
+const Body = Type.Object({
+  token: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  email: Type.Optional(Address),
+  password: Type.Optional(Password),
+});
 
 /** Who somebody is, as signing in and the session show it. */
 export const SignedInUser = Type.Object({
@@ -37,7 +42,7 @@ export const signInDoor: Door = (app, house) => {
       config,
       schema: { tags, summary: 'The ways to sign in', security: [], response: { 200: Methods } },
     },
-    () => ({ password: false, oidc: null }),
+    () => ({ password: true, oidc: null }),
   );
 
   app.post(
@@ -46,16 +51,23 @@ export const signInDoor: Door = (app, house) => {
       config,
       schema: {
         tags,
-        summary: 'Signs in with a one-time link’s token; the session is a cookie',
+        summary:
+          'Signs in with a one-time link’s token, or an e-mail address and a password; the session is a cookie',
         security: [],
         body: Body,
         response: { 200: Answer },
       },
     },
     async (request, reply) => {
-      const { token } = bodyOf(request, Body);
-      const arrival = await arrivalOf(house, request, 'link');
-      return welcome(house, reply, await signInByLink(house.platform, token, arrival));
+      const { token, email, password } = bodyOf(request, Body);
+      if (token !== undefined) {
+        const arrival = await arrivalOf(house, request, 'link');
+        return welcome(house, reply, await signInByLink(house.platform, token, arrival));
+      }
+      if (email === undefined || password === undefined)
+        throw new ApiError('bad_request', 'Send either body.token, or body.email and body.password.');
+      const arrival = await arrivalOf(house, request, 'password');
+      return welcome(house, reply, await signInByPassword(house.platform, email, password, arrival));
     },
   );
 };
@@ -69,7 +81,7 @@ async function arrivalOf(
   refuseForeignPage(request, house.publicUrl());
   return {
     method,
-    address: request.ip,
+    address: addressOf(request),
     userAgent: request.headers['user-agent'] ?? null,
     replaces: await visitorOf(house, request),
   };

@@ -1,15 +1,16 @@
-// Signing in: a one-time link becomes a session. What is refused is recorded and never says what was wrong, so that
-// nobody learns who has an account.
-import { ApiError } from '../errors.ts';
-import { newSortableId } from '../id.ts';
-import { writeAudit } from '../store/control/audit.ts';
+// Signing in: a one-time link, or an e-mail address and a password, becomes a session. What is refused never says
+// what was wrong, so that nobody learns who has an account.
 import { listMemberships } from '../store/control/members.ts';
+import { findPassword, holdPassword } from '../store/control/passwords.ts';
 import { findSignInLink, useSignInLink } from '../store/control/sign-in-links.ts';
 import type { Row } from '../store/control/tables.ts';
 import { findUser } from '../store/control/users.ts';
 import type { Step } from '../store/store.ts';
+import { verifyPassword } from './passwords.ts';
 import { type Platform, tryCommit } from './platform.ts';
+import { refuse } from './refusals.ts';
 import { type Arrival, hashSignInToken, newSession, personOf } from './sessions.ts';
+import { demandTry, pardon } from './throttle.ts';
 
 type User = Row<'users'>;
 
@@ -21,21 +22,50 @@ export interface SignedIn {
 
 const linkRefusal =
   'This link can’t be used: it was used before, has run out, or is not whole. Ask for another one.';
+const passwordRefusal = 'The e-mail address or the password is wrong.';
 
 /**
  * Signs in with a one-time link; of calls that come at once, one does.
- * @throws ApiError forbidden
+ * @throws ApiError forbidden, or rate_limited
  */
 export async function signInByLink(platform: Platform, token: string, arrival: Arrival): Promise<SignedIn> {
   const { store } = platform;
+  const one = { account: null, address: arrival.address };
+  await demandTry(platform, one);
   const hash = hashSignInToken(token);
   const link = await findSignInLink(store, hash);
   const user = link === null ? null : await findUser(store, 'id', link.user_id);
-  const at = platform.clock.now();
-  if (user === null) return refuse(platform, arrival, null, linkRefusal);
+  if (user === null) return turnAway(platform, arrival, null, linkRefusal);
   await demandTeam(platform, arrival, user);
-  const signedIn = await startSession(platform, user, arrival, [useSignInLink(store, hash, at)]);
-  return signedIn ?? refuse(platform, arrival, user.id, linkRefusal);
+  const proof = [useSignInLink(store, hash, platform.clock.now()), ...pardon(store, one)];
+  const signedIn = await startSession(platform, user, arrival, proof);
+  return signedIn ?? turnAway(platform, arrival, user.id, linkRefusal);
+}
+
+/**
+ * Signs in with an e-mail address and a password.
+ * @throws ApiError forbidden, or rate_limited
+ */
+export async function signInByPassword(
+  platform: Platform,
+  email: string,
+  password: string,
+  arrival: Arrival,
+): Promise<SignedIn> {
+  const { store } = platform;
+  const one = { account: email, address: arrival.address };
+  await demandTry(platform, one);
+  const user = await findUser(store, 'email', email.toLowerCase());
+  const known = user === null ? null : await findPassword(store, user.id);
+  const isRight = await verifyPassword(password, known?.hash ?? null);
+  if (user === null || known === null || !isRight) {
+    return turnAway(platform, arrival, user?.id ?? null, passwordRefusal);
+  }
+  await demandTeam(platform, arrival, user);
+  // A password that was changed meanwhile starts no session: those of before have just been ended.
+  const proof = [holdPassword(store, known), ...pardon(store, one)];
+  const signedIn = await startSession(platform, user, arrival, proof);
+  return signedIn ?? turnAway(platform, arrival, user.id, passwordRefusal);
 }
 
 /**
@@ -66,7 +96,7 @@ async function startSession(
 async function demandTeam(platform: Platform, arrival: Arrival, user: User): Promise<void> {
   const memberships = await listMemberships(platform.store, user.id);
   if (memberships.length > 0) return;
-  await refuse(
+  await turnAway(
     platform,
     arrival,
     user.id,
@@ -74,25 +104,9 @@ async function demandTeam(platform: Platform, arrival: Arrival, user: User): Pro
   );
 }
 
-/** Records that somebody was not let in, and says so. */
-async function refuse(
+const turnAway = (
   platform: Platform,
   { method, address }: Arrival,
   userId: string | null,
   message: string,
-): Promise<never> {
-  const { store, clock } = platform;
-  const now = clock.now();
-  const audit = writeAudit(store, {
-    id: newSortableId(now),
-    teamId: null,
-    action: 'sign-in.refused',
-    actor: 'visitor',
-    subject: userId ?? 'unknown',
-    detail: { method },
-    address,
-    at: now,
-  });
-  await store.change({ steps: [audit], events: [], touched: [], now });
-  throw new ApiError('forbidden', message);
-}
+): Promise<never> => refuse(platform, { action: 'sign-in.refused', method, address, userId }, message);

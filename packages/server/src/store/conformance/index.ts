@@ -11,6 +11,7 @@ import { describeOrdering } from './ordering.ts';
 import { describeProperty } from './property.ts';
 import { describePruning } from './pruning.ts';
 import { describeReading } from './reading.ts';
+import { describeSigningIn } from './signing-in.ts';
 
 export type { OpenedStore, OpenOptions, OpenStore } from './bed.ts';
 
@@ -26,6 +27,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describePruning(open);
     describeCounting(open);
     describeReading(open);
+    describeSigningIn(open);
     describeProperty(open);
   });
 }

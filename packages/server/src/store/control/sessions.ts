@@ -77,6 +77,13 @@ export function deleteSession(store: Store, userId: string, id: string): Step {
   };
 }
 
+/** Ends all of a user's sessions but `keep`. */
+export function deleteSessionsOf(store: Store, userId: string, keep: string | null): Step {
+  let query = store.queries.deleteFrom('sessions').where('user_id', '=', userId);
+  if (keep !== null) query = query.where('id', '<>', keep);
+  return { query: query.compile() };
+}
+
 /** Ends the sessions of a user who belongs to no team any more. */
 export function deleteSessionsWithoutTeam(store: Store, userId: string): Step {
   const memberships = store.queries.selectFrom('members').select('user_id').where('user_id', '=', userId);
