@@ -38,6 +38,7 @@ const defaults: Settings = {
   laneConcurrency: 32,
   maxSockets: 1_024,
   breakerFailures: 10,
+  disableAfterMs: 5 * 86_400_000,
   dnsServers: [],
   logLevel: 'info',
   metricsToken: null,
@@ -169,6 +170,14 @@ const table: Record<string, { key: keyof Settings; good: [string, unknown][]; ba
       '[9.9.9.9]:53',
       '::1:port',
     ],
+  },
+  POSTHORN_DISABLE_AFTER: {
+    key: 'disableAfterMs',
+    good: [
+      ['0', 0],
+      ['2d', 2 * 24 * hours],
+    ],
+    bad: ['5', '10ms', 'never'],
   },
   POSTHORN_ROLES: {
     key: 'roles',

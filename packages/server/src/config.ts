@@ -3,6 +3,7 @@
 import { formatDuration } from './duration.ts';
 import {
   duration,
+  durationOrZero,
   readDatabaseUrl,
   readHeaderName,
   readKeys,
@@ -55,6 +56,8 @@ export interface Settings {
   /** Networks. */
   trustedProxies: string[];
   breakerFailures: number;
+  /** How long nothing but failures leads to a webhook being disabled; 0: never. */
+  disableAfterMs: number;
   dnsServers: string[];
   logLevel: (typeof logLevels)[number];
   metricsToken: string | null;
@@ -270,6 +273,16 @@ export const settingsTable: readonly Setting[] = [
     read: whole(1, 1_000),
   }),
   define({
+    name: 'POSTHORN_DISABLE_AFTER',
+    key: 'disableAfterMs',
+    group: 'Delivery',
+    meaning: 'A webhook with nothing but failures for so long is disabled; 0 disables none.',
+    fallback: '5d',
+    example: '5d',
+    expected: 'a duration from 1s to 365d, like 5d, or 0 for never',
+    read: durationOrZero(1_000, 365 * 86_400_000),
+  }),
+  define({
     name: 'POSTHORN_DNS_SERVERS',
     key: 'dnsServers',
     group: 'Delivery',
@@ -348,7 +361,7 @@ export const settingsTable: readonly Setting[] = [
     fallback: '10m',
     example: '10m',
     expected: 'a duration, like 10m, or 0 for any time',
-    read: (text) => (text === '0' ? 0 : duration(0, Number.POSITIVE_INFINITY)(text)),
+    read: durationOrZero(0, Number.POSITIVE_INFINITY),
   }),
   define({
     name: 'POSTHORN_MAX_QUEUED_EVENTS',
@@ -444,6 +457,16 @@ function readGiven(setting: Setting, given: string): unknown {
   const isSecret = setting.group === 'Secrets' || setting.key === 'databaseUrl' || given.includes('@');
   const shown = isSecret ? '' : ` "${given.slice(0, 80)}"`;
   throw new SettingsError(`${setting.name}${shown} is not usable; it takes ${setting.expected}.`);
+}
+
+/** Every setting with the value that holds, as text, and where it is from. Secrets, and URLs with them, only say `set`. */
+export function describeSettings(env: Record<string, string | undefined>) {
+  return settingsTable.map((setting) => {
+    const given = env[setting.name]?.trim() ?? '';
+    const isSecret = setting.group === 'Secrets' || setting.key === 'databaseUrl';
+    const value = given === '' ? setting.fallback : isSecret || given.includes('@') ? 'set' : given;
+    return { name: setting.name, value, source: given === '' ? 'default' : 'environment' };
+  });
 }
 
 /** The default as people read it. */

@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from './clock.ts';
-import { readSettings, type Settings } from './config.ts';
+import { describeSettings, readSettings, type Settings } from './config.ts';
 import { startEngine } from './engine/engine.ts';
 import { type OwnAddress, parseNetworks } from './engine/guard.ts';
 import { createPublisher } from './engine/publish.ts';
@@ -17,6 +17,7 @@ import { readPages } from './http/pages.ts';
 import { Catalogue } from './platform/catalogue.ts';
 import { startExpiry } from './platform/expiry.ts';
 import type { Platform } from './platform/platform.ts';
+import { startPresence } from './platform/presence.ts';
 import { SessionBook } from './platform/sessions.ts';
 import { signInUrl } from './platform/sign-in-links.ts';
 import { TeamBook } from './platform/teams.ts';
@@ -110,7 +111,20 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       onAccepted: (events) => metrics.countAccepted(events),
     });
 
-    const platform: Platform = { store, publisher, clock, vault, settings, catalogue };
+    const platform: Platform = {
+      store,
+      publisher,
+      clock,
+      vault,
+      settings,
+      catalogue,
+      async settleFigures() {
+        await Promise.all([store.writeFigures(), engine.writeFigures()]);
+      },
+    };
+    const presence = startPresence(platform, { version, shared: settings.databaseUrl !== null }, (error) =>
+      logger.error({ err: error }, 'this node could not say that it is there'),
+    );
     const house: House = {
       platform,
       teams: new TeamBook(store, clock),
@@ -133,6 +147,11 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         guard: { allowed, own },
         pages: readPages(dashboardFolder),
         urlChecker,
+        server: {
+          nodes: () => presence.nodes(),
+          lanes: () => engine.figures(),
+          settings: describeSettings(env),
+        },
         system: {
           metricsToken: settings.metricsToken,
           metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
@@ -165,6 +184,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       ]);
       await stopExpiry();
       urlChecker.close();
+      await presence.stop();
       await engine.stop(settings.stopTimeoutMs);
       await store.close();
       logger.info('stopped');

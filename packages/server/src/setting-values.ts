@@ -13,6 +13,9 @@ export const duration = (min: number, max: number) => (text: string) => {
   const ms = parseDuration(text);
   return ms !== null && ms >= min && ms <= max ? ms : undefined;
 };
+/** The same, or 0 for none. */
+export const durationOrZero = (min: number, max: number) => (text: string) =>
+  text === '0' ? 0 : duration(min, max)(text);
 /** A size of `min` to `max` bytes, in bytes. */
 export const size = (min: number, max: number) => (text: string) => {
   const bytes = parseSize(text);

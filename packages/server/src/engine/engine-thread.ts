@@ -105,6 +105,12 @@ port.on('message', (message: EngineMessage | BirthMessage) => {
       answer({ kind: 'figures', figures: { ...dispatcher.figures, attempts, faults, duration, latency } });
       return;
     }
+    case 'write figures':
+      void store
+        .writeFigures()
+        .catch((error: unknown) => onFault(error, 'writing figures'))
+        .finally(() => answer({ kind: 'written' }));
+      return;
     case 'stop':
       // A store that is away must not keep the process: what was not given back is taken up at the next start.
       void stop(message.timeoutMs).catch((error: unknown) => {

@@ -22,16 +22,22 @@ export type EngineMessage =
   | { kind: 'behind'; tag: string }
   | { kind: 'change'; tag: string }
   | { kind: 'figures' }
+  | { kind: 'write figures' }
   | { kind: 'stop'; timeoutMs: number };
 
 const startMessage = (own: OwnAddress) => ({ kind: 'start' as const, own });
 
-export type EngineReply = { kind: 'figures'; figures: EngineFigures } | { kind: 'stopped' };
+export type EngineReply =
+  | { kind: 'figures'; figures: EngineFigures }
+  | { kind: 'written' }
+  | { kind: 'stopped' };
 
 export interface Engine extends Births {
   /** Begins to send. What was born before waits. */
   start(own: OwnAddress): void;
   figures(): Promise<EngineFigures>;
+  /** Has the engine's half of the store write what it counted. */
+  writeFigures(): Promise<void>;
   /** Starts nothing more, waits for what is under way at most `timeoutMs`, gives the rest back. */
   stop(timeoutMs: number): Promise<void>;
 }
@@ -48,18 +54,21 @@ export function startEngine(data: EngineData, onCrash: (error: Error) => void): 
   const births = new BirthSender((message, transfer) => worker.postMessage(message, transfer));
   const post = (message: EngineMessage) => worker.postMessage(message);
   let asked: ((figures: EngineFigures) => void)[] = [];
+  let writing: (() => void)[] = [];
   let stopped: (() => void) | null = null;
   worker.on('message', (reply: EngineReply) => {
     if (reply.kind === 'stopped') {
       stopped?.();
       return;
     }
-    for (const resolve of asked.splice(0)) resolve(reply.figures);
+    if (reply.kind === 'written') for (const resolve of writing.splice(0)) resolve();
+    else for (const resolve of asked.splice(0)) resolve(reply.figures);
   });
   worker.on('error', onCrash);
   worker.on('exit', () => {
     if (stopped === null) onCrash(new Error('The engine’s thread ended.'));
     asked = [];
+    writing = [];
   });
   return {
     take: (task) => births.take(task),
@@ -70,6 +79,11 @@ export function startEngine(data: EngineData, onCrash: (error: Error) => void): 
       new Promise((resolve) => {
         asked.push(resolve);
         if (asked.length === 1) post({ kind: 'figures' });
+      }),
+    writeFigures: () =>
+      new Promise((resolve) => {
+        writing.push(resolve);
+        if (writing.length === 1) post({ kind: 'write figures' });
       }),
     stop: (timeoutMs) =>
       new Promise((resolve) => {

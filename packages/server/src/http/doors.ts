@@ -7,9 +7,11 @@ import { dashboardDoor } from './dashboard.ts';
 import { deliveriesDoor } from './deliveries.ts';
 import { eventTypesDoor } from './event-types.ts';
 import { eventsDoor } from './events.ts';
+import { healthDoor } from './health.ts';
 import { membersDoor } from './members.ts';
 import type { Pages } from './pages.ts';
 import { projectsDoor } from './projects.ts';
+import { type ServerSources, serverDoor } from './server.ts';
 import { sessionsDoor } from './sessions.ts';
 import { signInDoor } from './sign-in.ts';
 import { signInLinksDoor } from './sign-in-links.ts';
@@ -26,14 +28,16 @@ export interface DoorParts {
   guard: WebhookGuard;
   urlChecker: UrlChecker;
   system: SystemSources;
+  server: ServerSources;
 }
 
-export function doors({ guard, urlChecker, pages, system }: DoorParts): Door[] {
+export function doors({ guard, urlChecker, pages, system, server }: DoorParts): Door[] {
   return [
     webhooksDoor(guard),
     checkUrlDoor(urlChecker),
     eventsDoor,
     deliveriesDoor,
+    healthDoor,
     eventTypesDoor,
     projectsDoor,
     variablesDoor,
@@ -44,6 +48,7 @@ export function doors({ guard, urlChecker, pages, system }: DoorParts): Door[] {
     signInDoor,
     sessionsDoor,
     signInLinksDoor,
+    serverDoor(server),
     systemDoor(system),
     dashboardDoor(pages),
   ];

@@ -18,6 +18,8 @@ export interface Platform {
   vault: Vault;
   settings: Settings;
   catalogue: Catalogue;
+  /** Writes the figures that this node has counted and not written yet, so that they can be read. */
+  settleFigures(): Promise<void>;
 }
 
 /** An event that a change of the platform causes. */

@@ -122,8 +122,13 @@ export function newEvent(seq = 0, fields: object = {}) {
 }
 
 /** Publishes one event, known to be new. */
-export async function publish(posthorn: Posthorn, event: object = newEvent()): Promise<Published> {
-  const answer = await posthorn.call<Published>('POST', '/v1/events', { body: event });
+export async function publish(
+  posthorn: Posthorn,
+  event: object = newEvent(),
+  { teamId }: { teamId?: string } = {},
+): Promise<Published> {
+  const query = teamId === undefined ? '' : `?teamId=${teamId}`;
+  const answer = await posthorn.call<Published>('POST', `/v1/events${query}`, { body: event });
   assert.equal(answer.status, 202, JSON.stringify(answer.body));
   return answer.body;
 }

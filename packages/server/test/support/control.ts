@@ -89,7 +89,15 @@ export async function startControlPlane(pages: Pages | null = null): Promise<Con
     limits: settings,
     onAccepted() {},
   });
-  const platform = { store, publisher, clock, vault: new Vault([...keys]), settings, catalogue };
+  const platform = {
+    store,
+    publisher,
+    clock,
+    vault: new Vault([...keys]),
+    settings,
+    catalogue,
+    settleFigures: () => store.writeFigures(),
+  };
   await setUp({ store, clock, vault: platform.vault });
   const guard = { allowed: parseNetworks('127.0.0.0/8'), own: null };
   const app = await buildApp({
@@ -107,6 +115,11 @@ export async function startControlPlane(pages: Pages | null = null): Promise<Con
       pages,
       guard,
       urlChecker: new UrlChecker(clock, guard),
+      server: {
+        nodes: () => Promise.resolve([]),
+        lanes: () => Promise.resolve({ lanes: 0, openBreakers: 0 }),
+        settings: [],
+      },
       system: {
         metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
         unready: () => Promise.resolve(null),

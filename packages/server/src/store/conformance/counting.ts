@@ -3,7 +3,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { percentileOf } from '../../core/latency.ts';
-import { forgetFailures, readHealth, readHours, readTeamPoints, readWindows } from '../control/figures.ts';
+import {
+  forgetFailures,
+  noWindows,
+  readHealth,
+  readHours,
+  readTeamPoints,
+  readWindows,
+} from '../control/figures.ts';
 import type { Store } from '../store.ts';
 import { hourMs, minuteMs, startOf } from '../tally.ts';
 import {
@@ -64,14 +71,12 @@ export function describeCounting(open: OpenStore): void {
         ]);
         const minutes = await readTeamPoints(store, team, minuteMs, 0);
         assert.equal(minutes.length, 2);
-        const windows = await readWindows(store, tag, startAt + 1_000);
+        const read = async (now: number) => (await readWindows(store, [tag], now)).get(tag) ?? noWindows();
+        const windows = await read(startAt + 1_000);
         const { latency, ...counts } = windows['5m'];
         assert.deepEqual(counts, { delivered: 2, failed: 1, attempts: 4, attemptsFailed: 2 });
         assert.equal(percentileOf(latency, 1), 5_000);
-        const [an, other] = [
-          await readWindows(store, tag, startAt + hourMs),
-          await readWindows(store, tag, startAt + hourMs + 30 * minuteMs),
-        ];
+        const [an, other] = [await read(startAt + hourMs), await read(startAt + hourMs + 30 * minuteMs)];
         assert.deepEqual([an['5m'].attempts, an['1h'].attempts, an['24h'].attempts], [1, 4, 4]);
         assert.deepEqual([other['5m'].attempts, other['1h'].attempts, other['24h'].attempts], [0, 1, 4]);
         const hours = (await readHours(store, [tag], 0)).toSorted((a, b) => a.at - b.at);

@@ -39,38 +39,49 @@ function addTo(window: Window, row: Counted): void {
   }
 }
 
-/** An endpoint's last 5 minutes, hour and 24 hours before `now`, each from the beginning of its first bucket. */
-export async function readWindows(
-  store: Store,
-  tag: string,
-  now: number,
-): Promise<{ '5m': Window; '1h': Window; '24h': Window }> {
+export interface Windows {
+  '5m': Window;
+  '1h': Window;
+  '24h': Window;
+}
+
+export const noWindows = (): Windows => ({ '5m': noWindow(), '1h': noWindow(), '24h': noWindow() });
+
+/** Some endpoints' last 5 minutes, hour and 24 hours before `now`, each from the beginning of its first bucket. */
+export async function readWindows(store: Store, tags: string[], now: number): Promise<Map<string, Windows>> {
+  const byTag = new Map(tags.map((tag) => [tag, noWindows()]));
+  if (tags.length === 0) return byTag;
   const fiveMinutesAgo = startOf(now - 5 * minuteMs, minuteMs);
   const since = (width: number, from: number) =>
     store.queries
       .selectFrom('endpoint_figures')
       .select((eb) => [
+        'tag',
         sql<number>`case when at >= ${fiveMinutesAgo} then 1 else 0 end`.as('recent'),
         ...(['delivered', 'failed', 'attempts', 'attempts_failed', ...latencyColumns] as CountName[]).map(
           (name) => eb.fn.sum<number>(name).as(name),
         ),
       ])
-      .where('tag', '=', tag)
+      .where('tag', 'in', tags)
       .where('width', '=', width)
       .where('at', '>=', from)
-      .groupBy('recent')
+      .groupBy(['tag', 'recent'])
       .compile();
   const [minutes, hours] = await Promise.all([
     store.read(since(minuteMs, startOf(now - hourMs, minuteMs))),
     store.read(since(hourMs, startOf(now - 24 * hourMs, hourMs))),
   ]);
-  const windows = { '5m': noWindow(), '1h': noWindow(), '24h': noWindow() };
-  for (const row of minutes as unknown as (Counted & { recent: number })[]) {
+  for (const row of minutes as unknown as (Counted & { tag: string; recent: number })[]) {
+    const windows = byTag.get(row.tag);
+    if (windows === undefined) continue;
     addTo(windows['1h'], row);
     if (row.recent === 1) addTo(windows['5m'], row);
   }
-  for (const row of hours as unknown as Counted[]) addTo(windows['24h'], row);
-  return windows;
+  for (const row of hours as unknown as (Counted & { tag: string })[]) {
+    const windows = byTag.get(row.tag);
+    if (windows !== undefined) addTo(windows['24h'], row);
+  }
+  return byTag;
 }
 
 /** The rows of health of some endpoints; those that nothing was ever sent to have none. */
