@@ -225,29 +225,3 @@ describe('the database goes away', () => {
     }
   });
 });
-
-describe('a start that is refused', () => {
-  const refusal = async (url: string): Promise<string> => {
-    const { code, output } = await startRefused({ ...shared, DATABASE_URL: url }, newDataDir());
-    assert.notEqual(code, 0);
-    return output;
-  };
-
-  test('names what is wrong with the database', async () => {
-    const { url } = await createDatabase();
-    const { host } = new URL(url);
-    assert.match(await refusal('postgres://posthorn:x@127.0.0.1:9/posthorn'), /can't be used.*ECONNREFUSED/);
-    assert.match(await refusal(`postgres://posthorn:wrong@${host}/posthorn_1`), /refuses the password/);
-    assert.match(
-      await refusal(`postgres://posthorn:posthorn@${host}/nowhere`),
-      /does not exist on that server/,
-    );
-    assert.match(await refusal('mysql://db/posthorn'), /DATABASE_URL/);
-    const admin = new pg.Client({ connectionString: url });
-    await admin.connect();
-    await admin.query('CREATE TABLE migrations (number int PRIMARY KEY, name text, at bigint)');
-    await admin.query("INSERT INTO migrations VALUES (999, 'from the future', 0)");
-    await admin.end();
-    assert.match(await refusal(url), /written by a newer Posthorn \(schema 999/);
-  });
-});

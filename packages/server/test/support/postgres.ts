@@ -10,7 +10,8 @@ export interface Database {
 let server: ReturnType<typeof start> | null = null;
 let count = 0;
 
-function freePort(): Promise<number> {
+/** A port of loopback that nobody listens on. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);

@@ -10,7 +10,11 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/** @param alter changes what the target sends */
+export async function startTcpProxy(
+  targetPort: number,
+  alter = (bytes: Buffer): Buffer => bytes,
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let stopped = false;
   const server = createServer((near) => {
@@ -20,7 +24,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       [far, near],
     ] as const) {
       sockets.add(from);
-      from.on('data', (bytes) => to.write(bytes));
+      from.on('data', (bytes) => to.write(from === far ? alter(bytes) : bytes));
       from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);

@@ -1,9 +1,9 @@
 // The way to PostgreSQL: a pool of sessions, each call with a deadline of its own on this side (a server that has gone
 // silent never ends a statement), prepared statements by name, and one session apart that listens.
-import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
+import { readTls, tlsParameters } from './tls.ts';
 
 // Counts, times and numbers are below 2^53.
 const int8 = 20;
@@ -42,29 +42,6 @@ export interface ConnectionOptions {
 const sessionOptions =
   '-c lock_timeout=5000 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
 
-/** Reads the TLS settings of a connection URL as libpq means them. */
-function readTls(url: URL): pg.ClientConfig['ssl'] {
-  const mode = url.searchParams.get('sslmode') ?? 'prefer';
-  const root = url.searchParams.get('sslrootcert');
-  const ca = root === null ? {} : { ca: readFileSync(root, 'utf8') };
-  switch (mode) {
-    case 'disable':
-    case 'allow':
-    case 'prefer':
-      return false;
-    case 'require':
-      return { rejectUnauthorized: root !== null, ...ca, checkServerIdentity: () => undefined };
-    case 'verify-ca':
-      return { rejectUnauthorized: true, ...ca, checkServerIdentity: () => undefined };
-    case 'verify-full':
-      return { rejectUnauthorized: true, ...ca };
-    default:
-      throw new StoreError(
-        `DATABASE_URL has sslmode=${mode}. Use disable, prefer, require, verify-ca or verify-full.`,
-      );
-  }
-}
-
 /** @throws StoreError when the URL can't be read */
 function readConfig(options: ConnectionOptions): pg.PoolConfig {
   let url: URL;
@@ -74,7 +51,9 @@ function readConfig(options: ConnectionOptions): pg.PoolConfig {
     throw new StoreError('DATABASE_URL is no URL. Write it as postgres://user:password@host:5432/database.');
   }
   const ssl = readTls(url);
-  for (const name of ['sslmode', 'sslrootcert']) url.searchParams.delete(name);
+  // What the URL asks for comes after ours: a search_path for instance.
+  const own = url.searchParams.get('options') ?? '';
+  for (const name of [...tlsParameters, 'options']) url.searchParams.delete(name);
   return {
     connectionString: url.href,
     ssl,
@@ -86,7 +65,7 @@ function readConfig(options: ConnectionOptions): pg.PoolConfig {
     idle_in_transaction_session_timeout: 5_000,
     keepAlive: true,
     application_name: 'posthorn',
-    options: sessionOptions,
+    options: `${sessionOptions} ${own}`,
   };
 }
 
@@ -102,7 +81,7 @@ interface DatabaseError extends Error {
 }
 
 /** The code of an error, or of what it was made of: an SQLSTATE, or Node's. */
-function codeOf(error: unknown): string | undefined {
+export function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   return error instanceof StoreUnavailable ? codeOf(error.cause) : (error as DatabaseError).code;
 }
