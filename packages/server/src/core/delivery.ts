@@ -2,13 +2,14 @@
 //
 //                      2xx
 //   pending ────────────────────────────▶ delivered ◀─┐
-//    │  ▲  │                                          │ 2xx of a redelivery
+//    │  ▲  │                                          │ 2xx of a redelivery or replay
 //    │  └──┘ no 2xx, schedule goes on                 │
 //    │                                                │
 //    ├──── no 2xx, schedule used up, or 410 ──▶ failed┘
 //    └──── its endpoint was removed ─────────▶ canceled
 //
-// A finished state changes only by a redelivery that succeeds; a failed redelivery leaves it as it is.
+// A finished state changes only by a redelivery or a replay that succeeds; one that fails leaves it as it is. A redelivery
+// is one attempt; a replay has a schedule of its own, beside the state, which is what it was until a 2xx.
 import { nextAttemptAt, readRetryAfter } from './retry.ts';
 
 export type DeliveryState = 'pending' | 'delivered' | 'failed' | 'canceled';
@@ -25,10 +26,11 @@ export interface Outcome {
 
 export interface AttemptContext {
   scheduleMs: readonly number[];
-  /** This attempt's number in the delivery, from 1. */
+  /** This attempt's number in the schedule, from 1. */
   number: number;
-  /** Outside the schedule: a redelivery of a finished delivery. */
+  /** Outside any schedule: a redelivery of a finished delivery. */
   extra: boolean;
+  /** When the schedule began: the delivery was made, or made again by a replay. */
   createdAt: number;
   now: number;
   random: number;

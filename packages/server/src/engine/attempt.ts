@@ -4,7 +4,7 @@ import { type Cause, causeOfStatus } from '../core/cause.ts';
 import { decideNext } from '../core/delivery.ts';
 import { eventIdOf } from '../core/envelope.ts';
 import { signStandard, signVercel } from '../core/signing.ts';
-import type { AttemptRecord } from '../store/store.ts';
+import type { AttemptRecord, Replayed } from '../store/store.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { SendRequest, SendResult } from './sender.ts';
 
@@ -18,6 +18,8 @@ export interface Task {
   number: number;
   createdAt: number;
   extra: boolean;
+  /** Set where a replay made it. */
+  replay?: Replayed;
   body: Buffer;
 }
 
@@ -102,9 +104,9 @@ export function record(
     { ...settled, retryAfter: response === null ? null : headerOf(response.headers, 'retry-after') },
     {
       scheduleMs: settings.scheduleMs,
-      number: task.number,
-      extra: task.extra,
-      createdAt: task.createdAt,
+      number: task.number - (task.replay?.from ?? 0),
+      extra: task.extra && task.replay === undefined,
+      createdAt: task.replay?.at ?? task.createdAt,
       now: at.now,
       random: at.random,
     },

@@ -2,6 +2,7 @@
 // are hand-written per dialect, and the control plane (`read`, `change`), written once with Kysely in control/.
 // Every write is durable when its promise resolves; implementations share commits between callers.
 import type { CompiledQuery } from 'kysely';
+import type { ReplayCursor, ReplayState } from '../core/replay.ts';
 import type { Queries } from './control/tables.ts';
 
 // Accepting -----------------------------------------------------------------------------------------------
@@ -58,7 +59,17 @@ export interface Claimed {
   createdAt: number;
   /** Whether this attempt stands outside the schedule (a redelivery of a finished delivery). */
   extra: boolean;
+  /** Set where a replay made it: live deliveries go first. */
+  replay?: Replayed;
   body: Uint8Array;
+}
+
+/** How a delivery that a replay made stands in its schedule. */
+export interface Replayed {
+  /** When the replay made it, epoch ms. */
+  at: number;
+  /** Attempts made before, which do not count in the schedule. */
+  from: number;
 }
 
 export interface ClaimRequest {
@@ -131,6 +142,56 @@ export interface EndpointRow {
 }
 
 export type RedeliverOutcome = 'queued' | 'canceled' | 'disabled' | 'missing';
+
+// Replaying -----------------------------------------------------------------------------------------------
+
+/** What of the past is to be made again for one endpoint. Times are epoch ms, both inclusive. */
+export interface ReplayQuery {
+  tag: string;
+  teamId: string;
+  since: number;
+  until: number;
+  /** No event of the period has a smaller number in the store. */
+  seqFrom: number;
+  /** Null for all types. */
+  types: string[] | null;
+  states: ReplayState[];
+  /** What happens to a delivery from then on does not count. */
+  createdAt: number;
+}
+
+/** A replay that this process may go on with. */
+export interface RunningReplay extends ReplayQuery {
+  id: string;
+  /** Deliveries a second; null: as many as the lane takes. */
+  rate: number | null;
+  cursor: ReplayCursor;
+  /** A number that the store knows what it read by. */
+  turn: number;
+}
+
+export interface ReplayRequest {
+  replay: RunningReplay;
+  /** How many deliveries to make at the most. */
+  most: number;
+  now: number;
+  /** Events accepted before this time (epoch ms) are passed over. */
+  keptSince: number;
+}
+
+/** Whether a replay has gone on. */
+export type ReplayStep =
+  | {
+      kind: 'made';
+      /** What this process holds from now on. */
+      claimed: Claimed[];
+      /** Whether the store has work for the lane now, beside what is held. */
+      due: boolean;
+      /** The replay as it stands now; null: it is done. */
+      next: RunningReplay | null;
+    }
+  /** It was stopped, or something else came between; nothing was made. Read what runs anew. */
+  | { kind: 'stale' };
 
 // Control plane -------------------------------------------------------------------------------------------
 
@@ -216,6 +277,13 @@ export interface DeliveryStore {
   writeFigures(): Promise<void>;
   /** Deletes up to `limit` rows of each kind of figures that are too old at `now`; answers how many there were. */
   pruneFigures(now: number, limit: number): Promise<number>;
+  /** Replays of enabled endpoints that are not done and that nobody else makes, oldest first. */
+  runningReplays(): Promise<RunningReplay[]>;
+  /**
+   * Makes deliveries of a replay again and moves it on, in one commit. What is made is held by this process, save where
+   * the store has work of the delivery already.
+   */
+  makeReplayed(request: ReplayRequest): Promise<ReplayStep>;
   /** Rebuilds markers that a crash may have lost. */
   sweep(now: number): Promise<void>;
   /** Writes what waits, then lets go of the store. */

@@ -10,6 +10,9 @@ import type {
   EndpointRow,
   FinishOutcome,
   Lease,
+  ReplayRequest,
+  ReplayStep,
+  RunningReplay,
 } from '../../src/store/store.ts';
 
 interface Row {
@@ -18,7 +21,15 @@ interface Row {
   held: boolean;
 }
 
-type Call = 'claim' | 'finish' | 'release' | 'endpoints' | 'cancelRemoved' | 'sweep';
+type Call =
+  | 'runningReplays'
+  | 'makeReplayed'
+  | 'claim'
+  | 'finish'
+  | 'release'
+  | 'endpoints'
+  | 'cancelRemoved'
+  | 'sweep';
 
 export class FakeDeliveries implements DeliveryStore {
   readonly rows = new Map<string, Row>();
@@ -44,6 +55,10 @@ export class FakeDeliveries implements DeliveryStore {
   /** The same of `pruneFigures`. */
   readonly figurePrunes: number[] = [];
   readonly figurePruneCounts: number[] = [];
+  /** Replays that run, and what each has yet to make. */
+  readonly replays = new Map<string, { replay: RunningReplay; left: Claimed[] }>();
+  /** How many deliveries each step of a replay was to make. */
+  readonly replayRequests: number[] = [];
   leaseEndsAt = Number.POSITIVE_INFINITY;
   listener: DeliveryListener | null = null;
   sweeps: number[] = [];
@@ -164,6 +179,24 @@ export class FakeDeliveries implements DeliveryStore {
     this.cancels += 1;
     await this.#enter('cancelRemoved');
     return this.cancelCounts.shift() ?? 0;
+  }
+
+  async runningReplays(): Promise<RunningReplay[]> {
+    await this.#enter('runningReplays');
+    return [...this.replays.values()].map(({ replay }) => replay);
+  }
+
+  async makeReplayed({ replay, most }: ReplayRequest): Promise<ReplayStep> {
+    this.replayRequests.push(most);
+    await this.#enter('makeReplayed');
+    const running = this.replays.get(replay.id);
+    if (running?.replay.turn !== replay.turn) return { kind: 'stale' };
+    const claimed = running.left.splice(0, most);
+    for (const one of claimed) this.putHeld(one);
+    running.replay = { ...replay, turn: replay.turn + 1 };
+    const over = running.left.length === 0;
+    if (over) this.replays.delete(replay.id);
+    return { kind: 'made', claimed, due: false, next: over ? null : running.replay };
   }
 
   async sweep(now: number): Promise<void> {

@@ -11,6 +11,7 @@ import { describeOrdering } from './ordering.ts';
 import { describeProperty } from './property.ts';
 import { describePruning } from './pruning.ts';
 import { describeReading } from './reading.ts';
+import { describeReplaying } from './replaying.ts';
 import { describeSigningIn } from './signing-in.ts';
 
 export type { OpenedStore, OpenOptions, OpenStore } from './bed.ts';
@@ -28,6 +29,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeCounting(open);
     describeReading(open);
     describeSigningIn(open);
+    describeReplaying(open);
     describeProperty(open);
   });
 }

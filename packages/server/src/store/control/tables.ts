@@ -1,6 +1,7 @@
 // The control plane's tables as Kysely sees them, the same on every dialect: times are epoch milliseconds, truth
 // values 0 and 1, lists JSON text, sealed columns bytes.
 import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { ReplayState } from '../../core/replay.ts';
 
 /** The roles that a person can have in a team. */
 export type MemberRole = 'OWNER' | 'MEMBER' | 'DEVELOPER' | 'SECURITY' | 'BILLING' | 'VIEWER';
@@ -183,6 +184,26 @@ export interface Tables {
     last_status: number | null;
     last_cause: string | null;
     created_at: number;
+    replayed_at: number | null;
+    schedule_from: number;
+  };
+  replays: {
+    id: string;
+    team_id: string;
+    tag: string;
+    state: 'running' | 'done' | 'stopped';
+    since: number;
+    until: number;
+    seq_from: number;
+    types: string | null;
+    states: string;
+    rate: number | null;
+    matched: number;
+    made: number;
+    walking: ReplayState;
+    after: string;
+    created_at: number;
+    finished_at: number | null;
   };
   /** Deliveries that a node holds from birth and that have no row in `pending`; see sqlite/births.ts. */
   born: {

@@ -86,10 +86,10 @@ first_heads AS MATERIALIZED (
 taken AS (
   UPDATE pending p
      SET available_at = ${heldAt}, holder = $6,
-         asked = p.asked * p.extra
+         asked = greatest(p.asked, 1) * p.extra
     FROM (SELECT tag, id FROM fitting UNION ALL SELECT tag, id FROM first_heads WHERE chosen) c
    WHERE p.tag = c.tag AND p.id = c.id AND p.available_at < ${heldAt}
-  RETURNING p.tag, p.id, p.event_seq, p.type, p.attempts, p.created_at, p.extra
+  RETURNING p.tag, p.id, p.event_seq, p.type, p.attempts, p.created_at, p.extra, p.replayed_at, p.schedule_from
 ),
 verdict AS MATERIALIZED (
   SELECT k.tag, k.touched, k.untouched, k.special, k.alive, k.shift_ms, k.lane_now, least(f.next, h.next) AS next
@@ -126,13 +126,14 @@ moved AS (
     SET due_at = CASE WHEN l.touched = excluded.touched THEN excluded.due_at ELSE least(l.due_at, excluded.due_at) END,
         owner = excluded.owner
 )
-SELECT t.tag, t.id, t.type, t.attempts, t.created_at, t.extra, k.version, v.body, NULL::bool AS more, NULL::int8 AS next_due
+SELECT t.tag, t.id, t.type, t.attempts, t.created_at, t.extra, t.replayed_at, t.schedule_from, k.version, v.body,
+       NULL::bool AS more, NULL::int8 AS next_due
   FROM taken t JOIN looked k ON k.tag = t.tag JOIN events v ON v.seq = t.event_seq
 UNION ALL
-SELECT v.tag, NULL, NULL, NULL, NULL, NULL, NULL, NULL, v.next IS NOT NULL AND v.next <= v.lane_now, m.due_at
+SELECT v.tag, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, v.next IS NOT NULL AND v.next <= v.lane_now, m.due_at
   FROM verdict v LEFT JOIN markers m ON m.tag = v.tag
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        (SELECT l.due_at FROM lanes l WHERE l.due_at < $7::int8 AND NOT EXISTS (SELECT 1 FROM looked k WHERE k.tag = l.tag)
          ORDER BY l.due_at LIMIT 1)`;
 
@@ -143,6 +144,8 @@ interface ResultRow {
   attempts: number;
   created_at: number;
   extra: number;
+  replayed_at: number | null;
+  schedule_from: number;
   version: number;
   body: Uint8Array;
   more: boolean;
@@ -184,8 +187,19 @@ export async function claim(
   for (const row of rows as unknown as ResultRow[]) {
     if (row.id !== null && row.tag !== null) {
       const { id: key, tag, version, type, attempts, created_at: createdAt, extra, body } = row;
+      const { replayed_at: at, schedule_from: from } = row;
       hints.hold(key, tag, body.length);
-      claimed.push({ key, tag, version, type, attempts, createdAt, extra: extra === 1, body });
+      claimed.push({
+        key,
+        tag,
+        version,
+        type,
+        attempts,
+        createdAt,
+        extra: extra === 1,
+        ...(at !== null && { replay: { at, from } }),
+        body,
+      });
       continue;
     }
     if (row.tag !== null) {

@@ -11,6 +11,7 @@ import {
 } from 'kysely';
 import { systemClock as clock, type Timer } from '../../clock.ts';
 import { newAlphanumeric } from '../../id.ts';
+import { lookedAtOnce, type ReplayCandidate, replayPage } from '../control/replays.ts';
 import type { Tables } from '../control/tables.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
 import type { Migrated } from '../migrations.ts';
@@ -29,6 +30,9 @@ import type {
   FinishOutcome,
   Lease,
   RedeliverOutcome,
+  ReplayRequest,
+  ReplayStep,
+  RunningReplay,
   Step,
   Store,
   StoreDescription,
@@ -38,7 +42,7 @@ import { type AcceptItem, acceptBatch, idsOf, readGroup, readKnown } from './acc
 import { Batches } from './batches.ts';
 import { applyChange } from './change.ts';
 import { claim, nobody } from './claim.ts';
-import { type ConnectionOptions, Connections, codeOf, stateOf } from './connection.ts';
+import { type ConnectionOptions, Connections, codeOf, divisionByZero, stateOf } from './connection.ts';
 import { FigureWriter, pruneFigures, readBacklogs, recount } from './figures.ts';
 import { cancelRemoved, finishBatch, keyOfRecord, release } from './finish.ts';
 import { followHints, Hints, SenderHints } from './hints.ts';
@@ -54,6 +58,7 @@ import {
   rescue,
 } from './nodes.ts';
 import { byRowBelowMs, Pruner } from './prune.ts';
+import { ReplayMaker } from './replay.ts';
 import { certificateTroubles } from './tls.ts';
 import { readEndpoints, readFigures, redeliver, sweep } from './upkeep.ts';
 
@@ -63,7 +68,6 @@ const attemptsPerStatement = 512;
 /** Finished attempts wait this long for company: nobody waits for their commit. */
 const finishesWaitMs = 10;
 const enoughFinishes = 256;
-const divisionByZero = '22012';
 const partitionsEveryMs = 3_600_000;
 /** Other nodes hear of new work on this channel, from each node at most once in so many ms. */
 const workChannel = 'posthorn_work';
@@ -73,6 +77,15 @@ const doubtMs = 15_000;
 const doubtEveryMs = 1_000;
 /** A node believes in its lease for so much less than the database does. */
 const leaseMarginMs = 1_000;
+
+const queries = new Kysely<Tables>({
+  dialect: {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  },
+});
 
 class PostgresDeliveries implements DeliveryStore {
   protected readonly connections: Connections;
@@ -84,6 +97,7 @@ class PostgresDeliveries implements DeliveryStore {
   #claimLost = false;
   readonly #pruner: Pruner;
   readonly #figures: FigureWriter;
+  readonly #replayMaker: ReplayMaker;
   protected commits = 0;
   protected commitRows = 0;
 
@@ -93,6 +107,7 @@ class PostgresDeliveries implements DeliveryStore {
     this.node = node;
     this.#pruner = new Pruner(connections, pruneByRowBelowMs);
     this.#figures = new FigureWriter(connections.run, hints.tally, clock);
+    this.#replayMaker = new ReplayMaker(connections.run, hints);
     this.#finishes = new Batches({
       clock,
       most: attemptsPerStatement,
@@ -190,6 +205,22 @@ class PostgresDeliveries implements DeliveryStore {
     return this.#pruner.prune(before, limit, clock.now());
   }
 
+  runningReplays(): Promise<RunningReplay[]> {
+    return this.#replayMaker.running(this.#name);
+  }
+
+  async makeReplayed(request: ReplayRequest): Promise<ReplayStep> {
+    const { replay } = request;
+    const readPage = async () => {
+      const { sql, parameters } = replayPage(queries, replay, replay.cursor, lookedAtOnce).compile();
+      const page = { name: null, text: sql, values: [...parameters] };
+      return (await this.connections.run(page)).rows as unknown as ReplayCandidate[];
+    };
+    const step = await this.#replayMaker.make(request, readPage, this.#name);
+    if (step.kind === 'made') this.count(0);
+    return step;
+  }
+
   async sweep(now: number): Promise<void> {
     // Whatever a dead node's last words were: nothing sleeps for ever.
     await rescue(this.connections.run, now, this.node !== null);
@@ -220,14 +251,7 @@ function ignoreLostHint(error: unknown): void {
 }
 
 class PostgresStore extends PostgresDeliveries implements Store {
-  readonly queries = new Kysely<Tables>({
-    dialect: {
-      createAdapter: () => new PostgresAdapter(),
-      createDriver: () => new DummyDriver(),
-      createIntrospector: (db) => new PostgresIntrospector(db),
-      createQueryCompiler: () => new PostgresQueryCompiler(),
-    },
-  });
+  readonly queries = queries;
   readonly #options: PostgresOptions;
   readonly #accepts: Batches<AcceptItem, AcceptOutcome | 'again'>;
   #notifyTimer: Timer | null = null;

@@ -76,6 +76,9 @@ const awayClasses = new Set(['08', '53', '55', '57', '58']);
 const lostStates = new Set(['40P01', '40001']);
 const mostTries = 4;
 
+/** How a statement of ours takes itself back when it finds something other than what was read for it. */
+export const divisionByZero = '22012';
+
 interface DatabaseError extends Error {
   code?: string;
 }

@@ -189,7 +189,7 @@ SELECT t.tag, ${backlogOf(countedUpTo)} AS pending, f.id AS "oldestKey"
   FROM unnest($1::text[]) WITH ORDINALITY AS t (tag, ord)
   ${boundedCount(countedUpTo)}
   LEFT JOIN LATERAL (
-    SELECT p.id FROM pending p WHERE p.tag = t.tag AND p.extra = 0 ORDER BY p.id LIMIT 1) f ON true
+    SELECT p.id FROM pending p WHERE p.tag = t.tag AND p.extra = 0 AND p.replayed_at IS NULL ORDER BY p.id LIMIT 1) f ON true
  ORDER BY t.ord`;
 
 export async function readBacklogs(run: Run, tags: string[]): Promise<Backlog[]> {

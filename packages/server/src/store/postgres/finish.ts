@@ -24,9 +24,10 @@ held AS MATERIALIZED (
 decided AS MATERIALIZED (
   SELECT h.*, e.removed_at IS NULL AS there,
          ${laneTime('h.finished_at', 'h.finished_at')} AS lane_now,
-         ${laneTime('CASE WHEN h.asked > 0 THEN h.finished_at ELSE h.retry_at END', 'h.finished_at')} AS lane_retry,
+         ${laneTime('CASE WHEN h.asked > h.extra THEN h.finished_at ELSE h.retry_at END', 'h.finished_at')} AS lane_retry,
          CASE
            WHEN h.extra = 1 AND h.asked > 1 AND e.removed_at IS NULL THEN 'extra again'
+           WHEN h.extra = 1 AND h.next = 'retry' AND e.removed_at IS NULL THEN 'extra retry'
            WHEN h.extra = 1 THEN 'extra over'
            WHEN h.next = 'retry' AND e.removed_at IS NULL THEN 'retry'
            WHEN h.next = 'retry' THEN 'canceled'
@@ -43,15 +44,16 @@ stays AS (
   UPDATE pending p
      SET holder = NULL,
          attempts = d.number,
-         available_at = CASE WHEN d.fate <> 'retry' THEN d.lane_now WHEN p.order_key IS NULL THEN d.lane_retry
+         available_at = CASE WHEN d.fate NOT IN ('retry', 'extra retry') THEN d.lane_now WHEN p.order_key IS NULL THEN d.lane_retry
                              ELSE d.lane_retry + ${orderedOffset} END,
          extra = CASE d.fate WHEN 'failed, asked' THEN 1 ELSE p.extra END,
-         asked = CASE d.fate WHEN 'retry' THEN 0 WHEN 'failed, asked' THEN 1 ELSE p.asked - 1 END,
+         asked = CASE d.fate WHEN 'retry' THEN 0 WHEN 'extra retry' THEN 0 WHEN 'failed, asked' THEN 1 ELSE p.asked - 1 END,
+         schedule_from = CASE d.fate WHEN 'extra again' THEN d.number ELSE p.schedule_from END,
          order_key = CASE d.fate WHEN 'failed, asked' THEN NULL ELSE p.order_key END,
          last_status = CASE d.fate WHEN 'retry' THEN d.status ELSE p.last_status END,
          last_cause = CASE d.fate WHEN 'retry' THEN d.cause ELSE p.last_cause END
     FROM decided d
-   WHERE p.tag = d.tag AND p.id = d.id AND d.fate IN ('extra again', 'retry', 'failed, asked')
+   WHERE p.tag = d.tag AND p.id = d.id AND d.fate IN ('extra again', 'extra retry', 'retry', 'failed, asked')
 ),
 ended AS (
   INSERT INTO deliveries (tag, id, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at)
@@ -79,7 +81,7 @@ logged AS (
 outcome AS MATERIALIZED (
   SELECT d.tag, d.id, d.fate,
          CASE
-           WHEN d.fate = 'retry' THEN CASE WHEN d.asked > 0 THEN d.finished_at ELSE d.retry_at END
+           WHEN d.fate IN ('retry', 'extra retry') THEN CASE WHEN d.asked > d.extra THEN d.finished_at ELSE d.retry_at END
            WHEN d.fate IN ('extra again', 'failed, asked') THEN d.finished_at
            WHEN d.fate IN ('delivered', 'failed') AND d.order_key IS NOT NULL AND EXISTS (
              SELECT 1 FROM pending p WHERE p.tag = d.tag AND p.order_key = d.order_key AND p.order_key IS NOT NULL
@@ -149,7 +151,15 @@ interface WrittenRow {
   id: string;
   due_at: number | null;
   /** What became of the delivery; see `decided`. */
-  fate: 'delivered' | 'failed' | 'canceled' | 'failed, asked' | 'retry' | 'extra again' | 'extra over';
+  fate:
+    | 'delivered'
+    | 'failed'
+    | 'canceled'
+    | 'failed, asked'
+    | 'retry'
+    | 'extra again'
+    | 'extra retry'
+    | 'extra over';
 }
 
 /** Counts an attempt that was written. */
@@ -165,6 +175,7 @@ function count(record: AttemptRecord, fate: WrittenRow['fate'], tally: Tally): v
       tally.attempt(record, 'failed');
       return;
     case 'retry':
+    case 'extra retry':
       tally.attempt(record, null);
       return;
     case 'extra again':

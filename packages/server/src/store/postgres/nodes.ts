@@ -60,6 +60,7 @@ const rescueText = freeText(`NOT ${holderLives('p.holder')}`);
 const freeBornText = freeText(
   `p.holder = $2 || '${bornSuffix}' AND left(p.id, ${uidLength}) = ANY ($3::text[])`,
 );
+const freeReplayedText = freeText(`p.holder = $2 || '${bornSuffix}' AND p.id = ANY ($3::text[])`);
 const freeClaimedText = freeText('p.holder = $2 AND NOT p.id = ANY ($3::text[])');
 
 const countOf = ({ rows }: { rows: Record<string, unknown>[] }): number =>
@@ -68,6 +69,11 @@ const countOf = ({ rows }: { rows: Record<string, unknown>[] }): number =>
 /** Frees what was born of events (by uid) whose publish was never answered, so that nobody knows that it is held. */
 export async function freeBorn(run: Run, now: number, node: string, uids: string[]): Promise<number> {
   return countOf(await run({ name: 'free born', text: freeBornText, values: [now, node, uids] }));
+}
+
+/** Frees deliveries (by key) that a replay may have made whose answer was lost. */
+export async function freeReplayed(run: Run, now: number, node: string, keys: string[]): Promise<number> {
+  return countOf(await run({ name: 'free replayed', text: freeReplayedText, values: [now, node, keys] }));
 }
 
 /** Frees what a claim took whose answer was lost: everything claimed but `known` (keys). No claim may be under way. */

@@ -25,6 +25,8 @@ d AS (DELETE FROM deliveries t USING keys k WHERE t.tag = k.tag AND t.id = k.key
 i AS (DELETE FROM event_ids t USING old o WHERE t.team_id = o.team_id AND t.id = o.id)
 DELETE FROM events t USING old o WHERE t.seq = o.seq`;
 
+const replaysText = "DELETE FROM replays WHERE state <> 'running' AND finished_at < $1";
+
 export class Pruner {
   readonly #connections: Connections;
   readonly #byRowBelowMs: number;
@@ -37,6 +39,12 @@ export class Pruner {
 
   /** Looks at up to `limit` events accepted before `before` (epoch ms); answers how many, zero at the end of a round. */
   async prune(before: number, limit: number, now: number): Promise<number> {
+    const looked = await this.#pruneEvents(before, limit, now);
+    if (looked === 0) await this.#connections.run({ name: null, text: replaysText, values: [before] });
+    return looked;
+  }
+
+  async #pruneEvents(before: number, limit: number, now: number): Promise<number> {
     if (now - before >= this.#byRowBelowMs) {
       await this.#dropDays(before);
       return 0;

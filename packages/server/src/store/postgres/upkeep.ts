@@ -5,6 +5,7 @@ import type { Tally } from '../tally.ts';
 import { heldAt, markLanes, orderedOffset } from './available-at.ts';
 import type { Run } from './connection.ts';
 import { backlogInAll } from './figures.ts';
+import { turnText } from './replay.ts';
 
 const waitingText = `
 SELECT p.extra, p.available_at FROM pending p WHERE p.tag = $1 AND p.id = $2 FOR UPDATE`;
@@ -29,6 +30,7 @@ export async function redeliver(
   const tag = key.slice(uidLength);
   const one = async <Row>(text: string, values: unknown[]): Promise<Row | undefined> =>
     (await run({ name: null, text, values })).rows[0] as Row | undefined;
+  await one(turnText, [tag]);
   const waiting = await one(waitingText, [tag, key]);
   const finished = await one<{
     event_seq: number;
@@ -90,7 +92,7 @@ WITH RECURSIVE tags AS (
 SELECT (${backlogInAll}) AS pending,
        (SELECT count(*) FROM lanes WHERE due_at < ${heldAt}) AS "waitingLanes",
        (SELECT min(f.id) FROM tags t CROSS JOIN LATERAL (
-          SELECT p.id FROM pending p WHERE p.tag = t.tag AND p.extra = 0 ORDER BY p.id LIMIT 1) f) AS "oldestKey"`;
+          SELECT p.id FROM pending p WHERE p.tag = t.tag AND p.extra = 0 AND p.replayed_at IS NULL ORDER BY p.id LIMIT 1) f) AS "oldestKey"`;
 
 export async function readFigures(
   run: Run,

@@ -19,7 +19,11 @@ interface Row {
   attempts: number;
   created_at: number;
   extra: number;
+  replayed_at: number | null;
+  schedule_from: number;
 }
+
+const columns = 'id, event_seq, type, attempts, created_at, extra, replayed_at, schedule_from';
 
 export class Claimer {
   readonly #lanes: Lanes;
@@ -44,19 +48,19 @@ export class Claimer {
   constructor(db: DatabaseSync, lanes: Lanes) {
     this.#lanes = lanes;
     this.#due = db.prepare(
-      `SELECT id, event_seq, type, attempts, created_at, extra FROM pending
+      `SELECT ${columns} FROM pending
         WHERE tag = ? AND available_at <= ? AND ${unheld} ORDER BY available_at LIMIT ?`,
     );
-    // A redelivery of a pending delivery asks for no more than this attempt; those of a finished one are counted.
+    // A redelivery of a pending delivery asks for no more than this attempt; those of a finished one are counted. A
+    // finished one's replay that is tried again counts as one, too.
     this.#hold = db.prepare(
-      `UPDATE pending SET available_at = ${heldAt}, asked = asked * extra WHERE tag = ? AND id = ?`,
+      `UPDATE pending SET available_at = ${heldAt}, asked = max(asked, 1) * extra WHERE tag = ? AND id = ?`,
     );
     this.#body = db.prepare('SELECT body FROM events WHERE seq = ?');
     this.#nextFree = db.prepare(
       `SELECT available_at FROM pending WHERE tag = ? AND available_at < ${orderedOffset} AND ${unheld} ORDER BY available_at LIMIT 1`,
     );
-    const head =
-      'SELECT id, event_seq, type, attempts, created_at, extra, order_key, available_at FROM pending';
+    const head = `SELECT ${columns}, order_key, available_at FROM pending`;
     this.#head = db.prepare(`${head} WHERE tag = ? AND order_key > ? ORDER BY order_key, event_seq LIMIT 1`);
     this.#firstHead = db.prepare(
       `${head} WHERE tag = ? AND order_key IS NOT NULL ORDER BY order_key, event_seq LIMIT 1`,
@@ -67,7 +71,9 @@ export class Claimer {
       `UPDATE pending SET available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}) WHERE tag = ? AND id = ? AND available_at = ${heldAt}`,
     );
     this.#nextTag = db.prepare('SELECT tag FROM pending WHERE tag > ? ORDER BY tag LIMIT 1');
-    this.#firstOfTag = db.prepare('SELECT id FROM pending WHERE tag = ? AND extra = 0 ORDER BY id LIMIT 1');
+    this.#firstOfTag = db.prepare(
+      'SELECT id FROM pending WHERE tag = ? AND extra = 0 AND replayed_at IS NULL ORDER BY id LIMIT 1',
+    );
     this.#heldRows = db.prepare('SELECT id FROM pending WHERE tag = ? AND available_at = ?');
     this.#takeBack = db.prepare(
       `UPDATE pending SET available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}) WHERE tag = ? AND id = ?`,
@@ -165,6 +171,7 @@ export class Claimer {
       attempts: row.attempts,
       createdAt: row.created_at,
       extra: row.extra === 1,
+      ...(row.replayed_at !== null && { replay: { at: row.replayed_at, from: row.schedule_from } }),
       body: event.body,
     });
   }

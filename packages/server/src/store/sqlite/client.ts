@@ -11,6 +11,7 @@ import {
   sql,
 } from 'kysely';
 import { systemClock as clock } from '../../clock.ts';
+import { lookedAtOnce, replayPage } from '../control/replays.ts';
 import type { Tables } from '../control/tables.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
 import type {
@@ -27,6 +28,9 @@ import type {
   FinishOutcome,
   Lease,
   RedeliverOutcome,
+  ReplayRequest,
+  ReplayStep,
+  RunningReplay,
   Step,
   Store,
   StoreDescription,
@@ -37,6 +41,14 @@ import { Turns } from './turns.ts';
 
 /** Somebody who asks for figures waits for so many batches of them at the most. */
 const mostRounds = 8;
+const queries = new Kysely<Tables>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+});
 
 class SqliteDeliveries implements DeliveryStore {
   /** One process has the file, and nobody else takes anything over. */
@@ -79,6 +91,16 @@ class SqliteDeliveries implements DeliveryStore {
     return (await this.turns.operate({ kind: 'prune', before, limit }, 'prune')).count;
   }
 
+  async runningReplays(): Promise<RunningReplay[]> {
+    return (await this.turns.operate({ kind: 'running replays' }, 'running replays')).replays;
+  }
+
+  async makeReplayed(request: ReplayRequest): Promise<ReplayStep> {
+    const { replay } = request;
+    const page = plainQuery(replayPage(queries, replay, replay.cursor, lookedAtOnce).compile());
+    return (await this.turns.operate({ kind: 'replay', request, page }, 'replay')).step;
+  }
+
   async sweep(now: number): Promise<void> {
     await this.turns.operate({ kind: 'sweep', now }, 'done');
   }
@@ -106,14 +128,7 @@ interface Asked {
 }
 
 class SqliteStore extends SqliteDeliveries implements Store {
-  readonly queries = new Kysely<Tables>({
-    dialect: {
-      createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new DummyDriver(),
-      createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
-    },
-  });
+  readonly queries = queries;
   readonly #writer: Worker;
   readonly #reader: Worker;
   /** Resolves when the reader has answered everything and ended. */
@@ -214,12 +229,9 @@ class SqliteStore extends SqliteDeliveries implements Store {
 }
 
 /** Compiled queries carry more than the writer needs, some of which can't be cloned. */
-function plainStep(step: Step): Step {
-  return {
-    ...step,
-    query: { sql: step.query.sql, parameters: step.query.parameters } as CompiledQuery,
-  };
-}
+const plainQuery = <Row>({ sql, parameters }: CompiledQuery<Row>) =>
+  ({ sql, parameters }) as CompiledQuery<Row>;
+const plainStep = (step: Step): Step => ({ ...step, query: plainQuery(step.query) });
 
 /** A lane's state is a hint to the store; when it is lost the store itself is gone, which its callers hear. */
 function ignoreLostHint(error: unknown): void {

@@ -65,7 +65,7 @@ export class Finisher {
        WHERE tag = ?6 AND id = ?7`,
     );
     this.#againExtra = db.prepare(
-      'UPDATE pending SET attempts = ?, asked = asked - 1, available_at = ? WHERE tag = ? AND id = ?',
+      'UPDATE pending SET attempts = ?1, schedule_from = ?1, asked = asked - 1, available_at = ?2 WHERE tag = ?3 AND id = ?4',
     );
     this.#nextInOrder = db.prepare('SELECT 1 FROM pending WHERE tag = ? AND order_key = ? LIMIT 1');
     this.#removedRows = db.prepare(
@@ -152,7 +152,7 @@ export class Finisher {
     return { kind: 'written', dueAt: at };
   }
 
-  /** An attempt outside the schedule: success makes the delivery `delivered`, else its state stays. */
+  /** An attempt beside a finished delivery: success makes the delivery `delivered`, else its state stays. */
   #finishExtra(record: AttemptRecord, finishedAt: number): FinishOutcome {
     const row = this.#findHeld.get(record.tag, record.key) as Held | undefined;
     if (row === undefined) return lost;
@@ -173,6 +173,19 @@ export class Finisher {
       this.#againExtra.run(record.number, laneNow, record.tag, record.key);
       this.#lanes.mark(record.tag, finishedAt);
       return { kind: 'written', dueAt: finishedAt };
+    }
+    if (record.next.kind === 'retry' && this.#lanes.isThere(record.tag)) {
+      const { at } = record.next;
+      this.#postpone.run(
+        record.number,
+        this.#lanes.laneTime(record.tag, at, finishedAt),
+        record.status,
+        record.cause,
+        record.tag,
+        record.key,
+      );
+      this.#lanes.mark(record.tag, at);
+      return { kind: 'written', dueAt: at };
     }
     this.#takeHeld.get(record.tag, record.key);
     this.#lanes.countPending(record.tag, -1);

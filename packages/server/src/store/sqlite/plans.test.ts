@@ -6,7 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
-import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import {
+  type CompiledQuery,
+  DummyDriver,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+import { replayStates } from '../../core/replay.ts';
 import { type DeliveryFilter, listDeliveries } from '../control/delivery-list.ts';
 import {
   type EventFilter,
@@ -18,6 +26,7 @@ import {
   listDeliveriesOfEvent,
   listEvents,
 } from '../control/history.ts';
+import { countReplayed, findReplay, findSeqFrom, listReplays, replayPage } from '../control/replays.ts';
 import type { Tables } from '../control/tables.ts';
 import type { Store } from '../store.ts';
 import { Acceptor } from './accept.ts';
@@ -26,6 +35,7 @@ import { Finisher } from './finish.ts';
 import { Lanes } from './lanes.ts';
 import { openWriter } from './open.ts';
 import { Pruner } from './prune.ts';
+import { ReplayMaker } from './replay.ts';
 
 /** A database that remembers what was prepared on it. */
 class Recorder extends DatabaseSync {
@@ -40,8 +50,8 @@ class Recorder extends DatabaseSync {
 function hotStatements(path: string): string[] {
   const recorder = new Recorder(path);
   const lanes = new Lanes(recorder, true);
-  const parts = [Acceptor, Claimer, Finisher, Pruner].map((Part) => new Part(recorder, lanes));
-  assert.equal(parts.length, 4);
+  const parts = [Acceptor, Claimer, Finisher, Pruner, ReplayMaker].map((Part) => new Part(recorder, lanes));
+  assert.equal(parts.length, 5);
   recorder.close();
   return recorder.prepared;
 }
@@ -62,6 +72,8 @@ async function listQueries(): Promise<string[]> {
     return Promise.resolve([]);
   };
   const store = { queries, read } as Store;
+  const nothing = { looked: 0, last: null, lastAt: null, matched: null, oldest: null, newest: null };
+  const counting = { queries, read: (query: CompiledQuery) => read(query).then(() => [nothing]) } as Store;
   const open: EventFilter = {
     teamId: 't',
     type: null,
@@ -98,6 +110,17 @@ async function listQueries(): Promise<string[]> {
   await listDeliveriesOfEvent(store, { id: 'x', uid: null, team_id: 't' } as EventRow);
   await listAttempts(store, 'x');
   await findBody(store, 'x', 't');
+  for (const types of [null, ['x', 'y']]) {
+    for (const state of replayStates) {
+      const period = { since: 1, until: 2, seqFrom: 1, createdAt: 3 };
+      const query = { tag: 't', teamId: 't', types, states: [state], ...period };
+      await countReplayed(counting, query);
+      asked.push(replayPage(queries, query, { state, after: '' }, 9).compile().sql);
+    }
+  }
+  await findSeqFrom(store, 1);
+  await findReplay(store, 'x', 't');
+  await listReplays(store, 't', 'x', 9);
   return asked;
 }
 

@@ -12,7 +12,6 @@ interface Row {
   team_id: string;
   uid: string;
   accepted_at: number;
-  deliveries: number;
 }
 
 export class Pruner {
@@ -24,6 +23,7 @@ export class Pruner {
   readonly #dropDelivery;
   readonly #dropAttempts;
   readonly #dropEvent;
+  readonly #dropReplays;
   /** What is kept for its unfinished deliveries is passed over until the next round. */
   #from = 0;
 
@@ -31,7 +31,7 @@ export class Pruner {
     this.#db = db;
     this.#lanes = lanes;
     this.#oldest = db.prepare(
-      `SELECT seq, team_id, coalesce(uid, id) AS uid, accepted_at, deliveries FROM events
+      `SELECT seq, team_id, coalesce(uid, id) AS uid, accepted_at FROM events
         WHERE seq > ? ORDER BY seq LIMIT ?`,
     );
     this.#tags = db.prepare('SELECT tag FROM endpoints WHERE team_id = ?');
@@ -39,6 +39,7 @@ export class Pruner {
     this.#dropDelivery = db.prepare('DELETE FROM deliveries WHERE tag = ? AND id = ?');
     this.#dropAttempts = db.prepare('DELETE FROM attempts WHERE delivery_id = ?');
     this.#dropEvent = db.prepare('DELETE FROM events WHERE seq = ?');
+    this.#dropReplays = db.prepare("DELETE FROM replays WHERE state <> 'running' AND finished_at < ?");
   }
 
   /** Looks at up to `limit` events accepted before `before` (epoch ms); answers how many, zero at the end of a round. */
@@ -55,10 +56,12 @@ export class Pruner {
       }
       this.#from = row.seq;
       looked += 1;
-      this.#pruneOne(row, row.deliveries === 0 ? [] : tags);
+      // Also of an event that matched nothing: a replay may have made deliveries of it.
+      this.#pruneOne(row, tags);
     }
     if (looked < limit) {
       this.#from = 0;
+      this.#dropReplays.run(before);
       this.#giveBack();
       return 0;
     }

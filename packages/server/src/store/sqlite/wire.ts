@@ -1,5 +1,7 @@
 // What travels between the thread that serves HTTP and the writer thread: one turn there, one answer back. Events
 // and attempts go as flat arrays and one transferred buffer, for cloning an object per row costs more than the row.
+import type { CompiledQuery } from 'kysely';
+import type { ReplayCandidate } from '../control/replays.ts';
 import type {
   Accepted,
   AcceptGroup,
@@ -16,6 +18,9 @@ import type {
   NewEvent,
   Next,
   RedeliverOutcome,
+  ReplayRequest,
+  ReplayStep,
+  RunningReplay,
   Step,
   StoreFigures,
 } from '../store.ts';
@@ -33,6 +38,8 @@ export type Operation =
   | { kind: 'cancel'; limit: number }
   | { kind: 'sweep'; now: number }
   | { kind: 'prune'; before: number; limit: number }
+  | { kind: 'running replays' }
+  | { kind: 'replay'; request: ReplayRequest; page: CompiledQuery<ReplayCandidate> }
   | { kind: 'figures' }
   | { kind: 'backlogs'; tags: string[] }
   | { kind: 'write figures' }
@@ -46,6 +53,8 @@ export type OperationResult =
   | { kind: 'change'; outcome: ChangeOutcome }
   | { kind: 'cancel'; count: number }
   | { kind: 'prune'; count: number }
+  | { kind: 'running replays'; replays: RunningReplay[] }
+  | { kind: 'replay'; step: ReplayStep }
   | { kind: 'endpoints'; rows: EndpointRow[] }
   | { kind: 'figures'; figures: StoreFigures }
   | { kind: 'backlogs'; backlogs: Backlog[] }

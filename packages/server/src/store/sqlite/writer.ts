@@ -2,7 +2,9 @@
 // answered after its commit; when a turn breaks, its parts are tried one by one, so that nobody fails for another.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { CompiledQuery } from 'kysely';
 import { systemClock as clock, type Timer } from '../../clock.ts';
+import type { ReplayCandidate } from '../control/replays.ts';
 import type {
   AcceptOutcome,
   Backlog,
@@ -11,6 +13,8 @@ import type {
   ChangeOutcome,
   EndpointRow,
   RedeliverOutcome,
+  ReplayRequest,
+  ReplayStep,
   Step,
   StoreFigures,
 } from '../store.ts';
@@ -24,6 +28,7 @@ import { Lanes, startOfCommit } from './lanes.ts';
 import { explain, openWriter, troubleWith } from './open.ts';
 import { takeOwnership } from './ownership.ts';
 import { Pruner } from './prune.ts';
+import { ReplayMaker } from './replay.ts';
 import * as wire from './wire.ts';
 
 const endpointColumns = `tag, id, kind, team_id AS "teamId", version, url, secret_sealed AS "secretSealed",
@@ -47,6 +52,7 @@ class Writer {
   readonly #pruner: Pruner;
   readonly #figureWriter: FigureWriter;
   #figureTimer: Timer | null = null;
+  readonly #replayMaker: ReplayMaker;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #waiting: StatementSync;
@@ -65,6 +71,7 @@ class Writer {
     this.#finisher = new Finisher(this.#db, this.#lanes);
     this.#pruner = new Pruner(this.#db, this.#lanes);
     this.#figureWriter = new FigureWriter(this.#db, this.#lanes.tally, clock);
+    this.#replayMaker = new ReplayMaker(this.#db, this.#lanes);
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#commit = this.#db.prepare('COMMIT');
     this.#selectEndpoint = this.#db.prepare(`SELECT ${endpointColumns} FROM endpoints WHERE tag = ?`);
@@ -158,6 +165,10 @@ class Writer {
         return { kind: 'cancel', count: this.#finisher.cancelRemoved(operation.limit) };
       case 'prune':
         return { kind: 'prune', count: this.#pruner.prune(operation.before, operation.limit) };
+      case 'running replays':
+        return { kind: 'running replays', replays: this.#replayMaker.running() };
+      case 'replay':
+        return { kind: 'replay', step: this.#makeReplayed(operation.request, operation.page) };
       case 'sweep':
         this.#claimer.sweep(operation.now, false);
         return { kind: 'done' };
@@ -180,6 +191,21 @@ class Writer {
     const outcome = this.#claimer.redeliver(key, now);
     if (outcome === 'queued') this.#runStep(audit, 0);
     return outcome;
+  }
+
+  #makeReplayed(request: ReplayRequest, { sql, parameters }: CompiledQuery<ReplayCandidate>): ReplayStep {
+    const readPage = () =>
+      this.#prepare(sql).all(...(parameters as SQLInputValue[])) as unknown as ReplayCandidate[];
+    return this.#replayMaker.make(request, readPage);
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare(sql);
+    if (this.#prepared.size > 500) this.#prepared.clear();
+    this.#prepared.set(sql, statement);
+    return statement;
   }
 
   /** All steps and events of a change, or none of them. */
@@ -214,12 +240,7 @@ class Writer {
 
   #runStep(step: Step, index: number): Record<string, unknown>[] {
     const { sql, parameters } = step.query;
-    let statement = this.#prepared.get(sql);
-    if (statement === undefined) {
-      statement = this.#db.prepare(sql);
-      if (this.#prepared.size > 500) this.#prepared.clear();
-      this.#prepared.set(sql, statement);
-    }
+    const statement = this.#prepare(sql);
     const values = parameters as SQLInputValue[];
     let rows: Record<string, unknown>[] = [];
     let affected: number;
