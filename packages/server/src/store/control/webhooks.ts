@@ -1,5 +1,6 @@
 // Account webhooks in the store: rows of `endpoints` of the kind `webhook`, their subscriptions and their projects.
 import type { Step, Store } from '../store.ts';
+import { stopReplays } from './replays.ts';
 import type { NewRow, Row, Tables } from './tables.ts';
 
 export type WebhookRow = Row<'endpoints'>;
@@ -159,6 +160,7 @@ export function removeWebhook(store: Store, webhook: WebhookRow, at: number): St
         .compile(),
       rows: 1,
     },
+    stopReplays(store, { tag: webhook.tag }, at),
     { query: store.queries.deleteFrom('subscriptions').where('tag', '=', webhook.tag).compile() },
     { query: store.queries.deleteFrom('endpoint_projects').where('tag', '=', webhook.tag).compile() },
   ];

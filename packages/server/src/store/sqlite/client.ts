@@ -229,8 +229,8 @@ class SqliteStore extends SqliteDeliveries implements Store {
 }
 
 /** Compiled queries carry more than the writer needs, some of which can't be cloned. */
-const plainQuery = <Row>({ sql, parameters }: CompiledQuery<Row>) =>
-  ({ sql, parameters }) as CompiledQuery<Row>;
+const plainQuery = <Row>(query: CompiledQuery<Row>) =>
+  ({ sql: query.sql, parameters: query.parameters }) as CompiledQuery<Row>;
 const plainStep = (step: Step): Step => ({ ...step, query: plainQuery(step.query) });
 
 /** A lane's state is a hint to the store; when it is lost the store itself is gone, which its callers hear. */
