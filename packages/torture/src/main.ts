@@ -3,13 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isProtection, protections } from './break/protections.ts';
+import { brokenRuns } from './break/runs.ts';
 import { newSeed } from './chance.ts';
+import { noCounts } from './judge/judge.ts';
 import { type NamedRun, quickRuns } from './plan.ts';
 import { describeRun, type RunReport, writeResults } from './results.ts';
+import type { RunResult } from './run.ts';
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    break: { type: 'string' },
     seed: { type: 'string' },
     dir: { type: 'string', default: tmpdir() },
     keep: { type: 'boolean', default: false },
@@ -18,7 +23,13 @@ const { values } = parseArgs({
 const seed = values.seed === undefined ? newSeed() : Number(values.seed);
 const reports: RunReport[] = [];
 process.stdout.write(`seed ${seed}\n`);
-for (const [index, named] of quickRuns.entries()) {
+const off = values.break ?? null;
+if (off !== null && !isProtection(off)) {
+  process.stderr.write(`--break takes one of ${Object.keys(protections).join(', ')}.\n`);
+  process.exit(2);
+}
+const runs = off === null ? quickRuns : brokenRuns(off);
+for (const [index, named] of runs.entries()) {
   const report = await doRun(named, seed + index);
   reports.push(report);
   process.stdout.write(`${describeRun(report)}\n`);
@@ -33,7 +44,7 @@ async function doRun(named: NamedRun, runSeed: number): Promise<RunReport> {
   const dir = mkdtempSync(join(values.dir, 'posthorn-torture-'));
   process.stdout.write(`${named.name}, in ${dir}\n`);
   const { driver, skipped, run } = await named.prepare(dir, runSeed);
-  const { counts, kills, findings, verdict } = await run(say);
+  const { counts, kills, findings, verdict } = await run(say).catch(broken);
   const kept = values.keep || verdict === 'fail';
   if (kept) say(`its journal and logs are kept in ${dir}`);
   else rmSync(dir, { recursive: true, force: true });
@@ -44,6 +55,7 @@ async function doRun(named: NamedRun, runSeed: number): Promise<RunReport> {
     seed: runSeed,
     store,
     nodes,
+    ...(off !== null && { break: off }),
     ...counts,
     kills,
     verdict,
@@ -51,4 +63,10 @@ async function doRun(named: NamedRun, runSeed: number): Promise<RunReport> {
     skipped,
     findings,
   };
+}
+
+/** A run that could not be brought to its end proves nothing, and so has failed. */
+function broken(error: unknown): RunResult {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { counts: noCounts, kills: 0, findings: [`the run broke: ${text}`], verdict: 'fail' };
 }

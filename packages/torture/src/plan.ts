@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Driver } from './drivers/driver.ts';
 import { PostgresDriver } from './drivers/postgres.ts';
 import { SqliteDriver } from './drivers/sqlite.ts';
+import { buildLossyDisk, powerCut } from './faults/power.ts';
 import { kill, killAtStart, pauseFor, terminate } from './faults/processes.ts';
 import { type RunPlan, type RunResult, run } from './run.ts';
 
@@ -17,7 +18,8 @@ export interface NamedRun {
   prepare(dir: string, seed: number): Promise<Prepared>;
 }
 
-const settings = {
+/** Short waits, so that a run ends in time. */
+export const settings = {
   scheduleMs: [200, 500, 1_000],
   timeoutMs: 1_500,
   retentionMs: null,
@@ -25,23 +27,29 @@ const settings = {
   preloads: [],
 };
 
-const prepared = <Sender extends Driver>(
+export const prepared = <Sender extends Driver>(
   plan: Omit<RunPlan<Sender>, 'say'>,
   skipped: string[] = [],
 ): Prepared => ({ driver: plan.driver, skipped, run: (say) => run({ ...plan, say }) });
 
 const quickSqlite: NamedRun = {
-  name: 'sqlite, killed',
+  name: 'sqlite, killed and cut from power',
   async prepare(dir, seed) {
-    return prepared({
-      seed,
-      dir,
-      driver: new SqliteDriver({ ...settings, dir: join(dir, 'sender') }),
-      events: 2_300,
-      load: { workers: 8, rate: 160 },
-      faults: [kill, killAtStart, terminate, kill, pauseFor(1_000, 2_500), kill, kill],
-      patienceMs: 20_000,
-    });
+    const disk = buildLossyDisk(dir);
+    const [env, dataDir] = typeof disk === 'string' ? [{}, join(dir, 'data')] : [disk.env, disk.dataDir];
+    const cut = typeof disk === 'string' ? kill : powerCut(disk);
+    return prepared(
+      {
+        seed,
+        dir,
+        driver: new SqliteDriver({ ...settings, env, dir: join(dir, 'sender') }, dataDir),
+        events: 2_300,
+        load: { workers: 8, rate: 170 },
+        faults: [kill, killAtStart, terminate, cut, pauseFor(1_000, 2_500), cut, kill],
+        patienceMs: 20_000,
+      },
+      typeof disk === 'string' ? [disk] : [],
+    );
   },
 };
 

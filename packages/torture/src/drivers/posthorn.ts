@@ -156,15 +156,22 @@ export abstract class PosthornDriver implements Driver {
     };
   }
 
-  /** Reads until it is answered: reading changes nothing. */
-  async #read<Body>(node: number, path: string): Promise<Body> {
+  /** Reads until it is answered: reading changes nothing. Null where there is no such thing. */
+  async #find<Body>(node: number, path: string): Promise<Body | null> {
     for (let tries = 1; ; tries++) {
       const reply = await this.#call(node, 'GET', path, undefined, readWithinMs);
       if (reply?.status === 200) return reply.body as Body;
+      if (reply?.status === 404) return null;
       if (tries === 20)
         throw new Error(`GET ${path} of node ${node} is not answered: ${JSON.stringify(reply)}`);
       await pause(250);
     }
+  }
+
+  async #read<Body>(node: number, path: string): Promise<Body> {
+    const found = await this.#find<Body>(node, path);
+    if (found === null) throw new Error(`GET ${path} of node ${node} is answered with 404.`);
+    return found;
   }
 
   createEndpoint(node: number, url: string, { types, projects }: HookConfig): Promise<Outcome | null> {
@@ -240,7 +247,7 @@ export abstract class PosthornDriver implements Driver {
   }
 
   async readBody(node: number, eventId: string): Promise<string | null> {
-    return (await this.#read<{ body: string }>(node, `/v1/events/${eventId}`)).body;
+    return (await this.#find<{ body: string }>(node, `/v1/events/${eventId}`))?.body ?? null;
   }
 
   async listDeliveries(
@@ -250,7 +257,7 @@ export abstract class PosthornDriver implements Driver {
     cursor: string | null,
   ): Promise<DeliveryPage> {
     const query = `${state === null ? '' : `&state=${state}`}${cursor === null ? '' : `&cursor=${cursor}`}`;
-    const page = await this.#read<{
+    const page = await this.#find<{
       deliveries: {
         id: string;
         eventId: string;
@@ -260,6 +267,8 @@ export abstract class PosthornDriver implements Driver {
       }[];
       pagination: { next: string | null };
     }>(node, `/v1/webhooks/${endpointId}/deliveries?limit=100${query}`);
+    // A webhook that was made and is not there: what it should have got is missed one by one.
+    if (page === null) return { deliveries: [], ids: [], next: null };
     return {
       deliveries: page.deliveries.map(({ eventId, attempts, lastStatus, ...rest }) => ({
         event: eventId,
@@ -273,10 +282,10 @@ export abstract class PosthornDriver implements Driver {
   }
 
   async readAttempts(node: number, deliveryId: string): Promise<AttemptView[]> {
-    const { attempts } = await this.#read<{
+    const found = await this.#find<{
       attempts: (Omit<AttemptView, 'trace'> & { request: { headers: Record<string, string> } })[];
     }>(node, `/v1/deliveries/${deliveryId}`);
-    return attempts.map(({ number, status, error, durationMs, request }) => ({
+    return (found?.attempts ?? []).map(({ number, status, error, durationMs, request }) => ({
       number,
       status,
       error,

@@ -33,6 +33,22 @@ export interface Counts {
   fenced: number;
 }
 
+export const noCounts: Readonly<Counts> = {
+  accepted: 0,
+  delivered: 0,
+  failed: 0,
+  canceled: 0,
+  lost: 0,
+  invented: 0,
+  falselyDelivered: 0,
+  wrongBytes: 0,
+  changedBack: 0,
+  misrecorded: 0,
+  duplicates: 0,
+  unexplained: 0,
+  fenced: 0,
+};
+
 /** What must not be. */
 type Wrong =
   | 'lost'
@@ -69,21 +85,7 @@ export interface Case {
 /** Judges a run. Pure. */
 export function judge(history: History): Verdict {
   const { journal, product, terms } = history;
-  const counts: Counts = {
-    accepted: 0,
-    delivered: 0,
-    failed: 0,
-    canceled: 0,
-    lost: 0,
-    invented: 0,
-    falselyDelivered: 0,
-    wrongBytes: 0,
-    changedBack: 0,
-    misrecorded: 0,
-    duplicates: 0,
-    unexplained: 0,
-    fenced: product.fenced,
-  };
+  const counts: Counts = { ...noCounts, fenced: product.fenced };
   const findings: string[] = [];
   const count = (kind: Wrong, text: string): void => {
     counts[kind] += 1;
