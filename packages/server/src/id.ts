@@ -78,6 +78,7 @@ export const newTokenId = () => `tok_${newAlphanumeric(24)}`;
 /** A token's plain text: 24 letters and digits, which Vercel's CLI and Terraform provider both accept. */
 export const newToken = () => newAlphanumeric(24);
 export const newSessionId = () => `ses_${newAlphanumeric(24)}`;
+export const newInvitationId = () => `inv_${newAlphanumeric(24)}`;
 /** The plain text of what signs somebody in: of a link, a session, an invitation. */
 export const newSignInToken = () => newAlphanumeric(32);
 /** A webhook's secret: 32 letters and digits, which is also valid base64 of 24 bytes. */

@@ -38,6 +38,7 @@ const bodies: Record<string, unknown> = {
   'PATCH /v1/teams/{idOrSlug}': { name: 'Stolen' },
   'POST /v1/teams/{idOrSlug}/members': { email: 'thief@example.com', role: 'OWNER' },
   'PATCH /v1/teams/{idOrSlug}/members/{uid}': { role: 'VIEWER' },
+  'POST /v1/invitations': { email: 'thief@example.com', role: 'OWNER' },
   'POST /v1/tokens': { name: 'stolen', role: 'VIEWER' },
   'POST /v1/sign-in-links': {},
   'POST /v11/projects': { name: 'stolen' },
@@ -63,6 +64,10 @@ before(async () => {
     email: 'victim@example.com',
     role: 'OWNER',
   });
+  const invitation = await must('POST', `/v1/invitations${query}`, {
+    email: 'invited@example.com',
+    role: 'MEMBER',
+  });
   const token = await must('POST', '/v1/tokens', { name: 'victim', role: 'OWNER', teamId });
   const project = await must('POST', `/v11/projects${query}`, { name: 'victim' });
   const env = await must('POST', `/v10/projects/${project.id}/env`, { ...variable, key: 'OWN' });
@@ -78,6 +83,7 @@ before(async () => {
     ids: {
       teams: teamId,
       members: member.uid,
+      invitations: invitation.id,
       tokens: token.id,
       projects: project.id,
       pull: project.id,
@@ -134,6 +140,7 @@ async function snapshot(): Promise<string> {
   const paths = [
     `/v2/teams/${teamId}`,
     `/v3/teams/${teamId}/members`,
+    `/v1/invitations?teamId=${teamId}`,
     `/v9/projects/${ids.projects}`,
     `/v10/projects/${ids.projects}/env?decrypt=true`,
     `/v1/webhooks?teamId=${teamId}`,

@@ -8,6 +8,7 @@ import { deliveriesDoor } from './deliveries.ts';
 import { eventTypesDoor } from './event-types.ts';
 import { eventsDoor } from './events.ts';
 import { healthDoor } from './health.ts';
+import { invitationsDoor } from './invitations.ts';
 import { membersDoor } from './members.ts';
 import type { Pages } from './pages.ts';
 import { projectsDoor } from './projects.ts';
@@ -43,6 +44,7 @@ export function doors({ guard, urlChecker, pages, system, server }: DoorParts): 
     variablesDoor,
     teamsDoor,
     membersDoor,
+    invitationsDoor,
     tokensDoor,
     userDoor,
     signInDoor,

@@ -16,8 +16,10 @@ const Methods = Type.Object({
   password: Type.Boolean(),
   oidc: Type.Union([Type.Object({ name: Type.String(), startUrl: Type.String() }), Type.Null()]),
 });
+/** The token of a link. */
+export const SignInToken = Type.String({ minLength: 1, maxLength: 200 });
 const Body = Type.Object({
-  token: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  token: Type.Optional(SignInToken),
   email: Type.Optional(Address),
   password: Type.Optional(Password),
 });
@@ -30,7 +32,7 @@ export const SignedInUser = Type.Object({
   name: NullableText,
 });
 
-const Answer = Type.Object({ user: SignedInUser });
+export const SignedInAnswer = Type.Object({ user: SignedInUser });
 
 export const signInDoor: Door = (app, house) => {
   const tags = ['sign-in'];
@@ -55,7 +57,7 @@ export const signInDoor: Door = (app, house) => {
           'Signs in with a one-time link’s token, or an e-mail address and a password; the session is a cookie',
         security: [],
         body: Body,
-        response: { 200: Answer },
+        response: { 200: SignedInAnswer },
       },
     },
     async (request, reply) => {
@@ -73,7 +75,7 @@ export const signInDoor: Door = (app, house) => {
 };
 
 /** Where a session that is about to start comes from. Another site’s page can't sign anybody in. */
-async function arrivalOf(
+export async function arrivalOf(
   house: House,
   request: FastifyRequest,
   method: SessionRow['method'],
@@ -88,7 +90,7 @@ async function arrivalOf(
 }
 
 /** Gives the browser its session. */
-function welcome(house: House, reply: FastifyReply, { user, token }: SignedIn) {
+export function welcome(house: House, reply: FastifyReply, { user, token }: SignedIn) {
   house.sessions.forget();
   reply
     .header('set-cookie', writeSessionCookie(house.publicUrl(), token))

@@ -13,7 +13,7 @@ import { deleteSessionsWithoutTeam } from '../store/control/sessions.ts';
 import type { MemberRole, Row } from '../store/control/tables.ts';
 import { findTeam, lockTeam } from '../store/control/teams.ts';
 import { revokeTokensOf } from '../store/control/tokens.ts';
-import { findUser, insertUser } from '../store/control/users.ts';
+import { findUser, hasWayIn, insertUser } from '../store/control/users.ts';
 import { type Actor, demand, type Role } from './actor.ts';
 import { commit, type Platform, tryCommit } from './platform.ts';
 import { defaultSlug } from './teams.ts';
@@ -70,6 +70,13 @@ export async function addMember(
   const { store } = platform;
   const at = platform.clock.now();
   const known = await findUser(store, 'email', email.toLowerCase());
+  // Who has an account may have got it by another team's invitation, which proves no address.
+  if (actor.role !== 'OPERATOR' && known !== null && (await hasWayIn(store, known.id, at))) {
+    throw new ApiError(
+      'conflict',
+      `Somebody with the address ${known.email} has an account. Invite them with POST /v1/invitations: they show that it is theirs by signing in.`,
+    );
+  }
   const user = known ?? newUser(email, at);
   const outcome = await tryCommit(platform, actor, {
     teamId: team.id,
@@ -170,7 +177,8 @@ export async function needSignInUser(platform: Platform, userId: string | undefi
   return owner;
 }
 
-function demandReach(actor: Actor, role: MemberRole): void {
+/** @throws ApiError forbidden unless the caller may give the role away */
+export function demandReach(actor: Actor, role: MemberRole): void {
   demand(actor, 'members.write');
   if (!reaches(actor.role, role))
     throw new ApiError('forbidden', `The role ${actor.role} may not give the role ${role}.`);

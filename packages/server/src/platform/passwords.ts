@@ -59,7 +59,7 @@ async function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
 const normalise = (password: string): string => password.normalize('NFKC');
 
 /** The hash of a password with its parameters and salt, in the PHC string format. */
-function hashPassword(password: string): Promise<string> {
+export function hashPassword(password: string): Promise<string> {
   return inTurn(async () => {
     const salt = randomBytes(saltBytes);
     const tag = await derive('argon2id', {
@@ -99,7 +99,10 @@ export function verifyPassword(password: string, hash: string | null): Promise<b
 }
 
 /** @throws ApiError bad_request for a password that is guessed too easily */
-function judgePassword(password: string, user: Pick<Row<'users'>, 'email' | 'username' | 'name'>): void {
+export function judgePassword(
+  password: string,
+  user: Pick<Row<'users'>, 'email' | 'username' | 'name'>,
+): void {
   const plain = normalise(password).toLowerCase();
   const characters = Array.from(plain);
   if (characters.length < leastLength)

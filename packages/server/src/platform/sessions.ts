@@ -106,7 +106,7 @@ function readSession(row: SessionWithUser, memberships: Membership[]): Session {
 }
 
 /** The one who owns the server: made with the team `default`, and still its owner. */
-function isOperator(userId: string, memberships: Membership[]): boolean {
+export function isOperator(userId: string, memberships: Membership[]): boolean {
   return memberships.some(
     ({ team, role }) => team.slug === defaultSlug && team.creator_id === userId && role === 'OWNER',
   );

@@ -20,6 +20,9 @@ export interface SignedIn {
   token: string;
 }
 
+/** `refused` tells which step of the proof failed. */
+export type StartedSession = ({ kind: 'signed in' } & SignedIn) | { kind: 'refused'; reason: string };
+
 const linkRefusal =
   'This link can’t be used: it was used before, has run out, or is not whole. Ask for another one.';
 const passwordRefusal = 'The e-mail address or the password is wrong.';
@@ -38,8 +41,8 @@ export async function signInByLink(platform: Platform, token: string, arrival: A
   if (user === null) return turnAway(platform, arrival, null, linkRefusal);
   await demandTeam(platform, arrival, user);
   const proof = [useSignInLink(store, hash, platform.clock.now()), ...pardon(store, one)];
-  const signedIn = await startSession(platform, user, arrival, proof);
-  return signedIn ?? turnAway(platform, arrival, user.id, linkRefusal);
+  const outcome = await startSession(platform, user, arrival, proof);
+  return outcome.kind === 'signed in' ? outcome : turnAway(platform, arrival, user.id, linkRefusal);
 }
 
 /**
@@ -64,21 +67,20 @@ export async function signInByPassword(
   await demandTeam(platform, arrival, user);
   // A password that was changed meanwhile starts no session: those of before have just been ended.
   const proof = [holdPassword(store, known), ...pardon(store, one)];
-  const signedIn = await startSession(platform, user, arrival, proof);
-  return signedIn ?? turnAway(platform, arrival, user.id, passwordRefusal);
+  const outcome = await startSession(platform, user, arrival, proof);
+  return outcome.kind === 'signed in' ? outcome : turnAway(platform, arrival, user.id, passwordRefusal);
 }
 
 /**
  * Starts a session together with what entitles to it.
  * @param proof steps that fail where somebody else was faster
- * @returns null when one of them failed
  */
-async function startSession(
+export async function startSession(
   platform: Platform,
   user: User,
   arrival: Arrival,
   proof: Step[],
-): Promise<SignedIn | null> {
+): Promise<StartedSession> {
   const at = platform.clock.now();
   const { id, token, steps } = newSession(platform.store, user.id, arrival, at);
   const outcome = await tryCommit(platform, personOf({ id, user }, arrival.address), {
@@ -89,7 +91,7 @@ async function startSession(
     steps: [...proof, ...steps],
     at,
   });
-  return outcome.kind === 'done' ? { user, token } : null;
+  return outcome.kind === 'done' ? { kind: 'signed in', user, token } : outcome;
 }
 
 /** Whoever belongs to no team has nothing to sign in to. */

@@ -3,6 +3,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deleteExpired } from '../control/expired.ts';
+import {
+  deleteInvitation,
+  findInvitation,
+  findInvitationById,
+  insertInvitation,
+  listInvitations,
+} from '../control/invitations.ts';
 import { findPassword, holdPassword, insertPassword, replacePassword } from '../control/passwords.ts';
 import {
   deleteSession,
@@ -101,6 +108,42 @@ export function describeSigningIn(open: OpenStore): void {
           Array.from({ length: 6 }, () => take('b', at + 100 * minute)),
         );
         assert.equal(later.filter(Boolean).length, 5, 'a long rest saves up no more than that');
+      }),
+    );
+
+    test(
+      'an invitation replaces the one before, and is used by one of many',
+      onStore(open, async (store) => {
+        const row = (id: string, email: string) => ({
+          id,
+          hash: `hash of ${id}`,
+          team_id: 'team',
+          email,
+          role: 'MEMBER' as const,
+          invited_by: 'user',
+          inviter: 'User',
+          created_at: startAt,
+          expires_at: startAt + minute,
+        });
+        for (const id of ['one', 'two'])
+          await change(store, { steps: insertInvitation(store, row(id, 'a@example.com')) });
+        await change(store, { steps: insertInvitation(store, row('other', 'b@example.com')) });
+        const page = { limit: 10, since: null, until: null };
+        const ids = async (at: number) =>
+          (await listInvitations(store, 'team', at, page)).rows.map(({ id }) => id).toSorted();
+        assert.deepEqual(await ids(startAt), ['other', 'two']);
+        assert.deepEqual(await ids(startAt + minute), []);
+        assert.equal(await findInvitation(store, 'hash of one', startAt), null);
+        assert.equal((await findInvitation(store, 'hash of two', startAt))?.id, 'two');
+        assert.equal(await findInvitation(store, 'hash of two', startAt + minute), null);
+        assert.equal((await findInvitationById(store, 'two', 'team'))?.id, 'two');
+        assert.equal(await findInvitationById(store, 'two', 'another'), null);
+        const used = await race(
+          store,
+          Array.from({ length: 20 }, () => deleteInvitation(store, 'two', 'hash of two')),
+        );
+        assert.equal(used.filter(Boolean).length, 1);
+        assert.deepEqual(await ids(startAt), ['other']);
       }),
     );
 
