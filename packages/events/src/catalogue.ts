@@ -14,6 +14,7 @@ import { legacyTypes } from './legacy.ts';
 import { lifecycleTypes } from './lifecycle.ts';
 import { marketplaceTypes } from './marketplace.ts';
 import { observabilityTypes } from './observability.ts';
+import { posthornTypes } from './posthorn.ts';
 import { projectTypes } from './project.ts';
 import { projectDomainTypes } from './project-domain.ts';
 import { rollingReleaseTypes } from './rolling-release.ts';
@@ -41,12 +42,13 @@ const defined = [
   ...integrationTypes,
   ...marketplaceTypes,
   ...legacyTypes,
+  ...posthornTypes,
 ];
 
 type Defined = (typeof defined)[number];
 type Payloads = { [Entry in Defined as Entry['type']]: Static<Entry['schema']> };
 
-/** The names of the 112 types. */
+/** The names of Vercel's 112 types and of Posthorn's own. */
 export type EventName = Defined['type'];
 /** The names of the deprecated hyphenated types. */
 export type LegacyEventName = (typeof legacyTypes)[number]['type'];

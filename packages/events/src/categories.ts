@@ -23,6 +23,7 @@ export const categories = [
   'Integration Events',
   'Marketplace Events',
   'Legacy Events',
+  'Posthorn Events',
 ] as const;
 
 export type Category = (typeof categories)[number];

@@ -123,7 +123,8 @@ const documented: Record<string, string> = {
 test('exactly the documented types are marked so', () => {
   assert.deepEqual(
     eventTypes
-      .filter((entry) => entry.documented)
+      // Posthorn's own have no documentation but this.
+      .filter((entry) => entry.documented && !entry.type.startsWith('posthorn.'))
       .map((entry) => entry.type)
       .toSorted(),
     Object.keys(documented).toSorted(),

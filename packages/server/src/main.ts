@@ -16,6 +16,7 @@ import { doors } from './http/doors.ts';
 import { readPages } from './http/pages.ts';
 import { Catalogue } from './platform/catalogue.ts';
 import { startExpiry } from './platform/expiry.ts';
+import { startFailingWatch } from './platform/failing.ts';
 import type { Platform } from './platform/platform.ts';
 import { startPresence } from './platform/presence.ts';
 import { SessionBook } from './platform/sessions.ts';
@@ -172,6 +173,9 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     const publicUrl = settings.publicUrl ?? address;
     engine.start(own);
     const stopExpiry = startExpiry(platform, (error) => logger.error({ err: error }, 'expired rows stayed'));
+    const stopFailingWatch = startFailingWatch(platform, (error) =>
+      logger.error({ err: error }, 'failing webhooks were not looked for'),
+    );
     logger.info({ address, version, roles: settings.roles }, 'started');
 
     let stopping: Promise<void> | null = null;
@@ -183,6 +187,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         new Promise<void>((resolve) => clock.after(settings.stopTimeoutMs, resolve)),
       ]);
       await stopExpiry();
+      await stopFailingWatch();
       urlChecker.close();
       await presence.stop();
       await engine.stop(settings.stopTimeoutMs);

@@ -26,7 +26,7 @@ test('every type is listed for every token, with schema and sample', async () =>
   const { eventTypes } = (
     await plane.call('GET', '/v1/event-types', { token: await plane.token('PUBLISHER') })
   ).body;
-  assert.equal(eventTypes.length, 112);
+  assert.equal(eventTypes.length, 114);
   const created = eventTypes.find(({ type }: { type: string }) => type === 'deployment.created');
   assert.equal(created.label, 'Deployment Created');
   assert.ok(created.schema.properties.deployment);

@@ -20,6 +20,9 @@ export interface KnownType {
   sample: object;
 }
 
+/** Whether a name is one of those that Posthorn keeps for itself. */
+const isOwn = (name: string): boolean => name.startsWith('posthorn.');
+
 export class Catalogue {
   readonly #types = new Map<string, KnownType>();
   readonly #validators = new Map<string, ValidateFunction>();
@@ -28,7 +31,8 @@ export class Catalogue {
   );
 
   constructor() {
-    for (const type of eventTypesByName.values()) this.#types.set(type.type, { ...type, builtIn: true });
+    for (const type of eventTypesByName.values())
+      this.#types.set(type.type, { ...type, builtIn: !isOwn(type.type) });
   }
 
   /** Reads the operator's types from the store: at the start and after one was added. */
@@ -65,14 +69,16 @@ export class Catalogue {
 
   /** Whether nobody may add a type of this name: Vercel's, a spelling of them, or Posthorn's own. */
   isReserved(name: string): boolean {
-    return eventTypesByName.has(name) || hyphenSpellings.has(name) || name.startsWith('posthorn.');
+    return eventTypesByName.has(name) || hyphenSpellings.has(name) || isOwn(name);
   }
 
   /** What is wrong with a payload of the type, as a sentence; null if nothing is. */
   explainPayload(type: KnownType, payload: unknown): string | null {
     let validate = this.#validators.get(type.type);
     if (validate === undefined) {
-      validate = type.builtIn ? this.#ajv.compile(type.schema) : compileOwnSchema(type.schema);
+      validate = eventTypesByName.has(type.type)
+        ? this.#ajv.compile(type.schema)
+        : compileOwnSchema(type.schema);
       this.#validators.set(type.type, validate);
     }
     if (validate(payload)) return null;

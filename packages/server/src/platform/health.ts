@@ -59,11 +59,17 @@ function showBreaker(until: number, now: number): WebhookHealth['breaker'] {
   return until > now ? { state: 'open', until } : { state: 'probing', until: null };
 }
 
-function showFailure(row: HealthRow, timeoutMs: number): WebhookHealth['lastFailure'] {
+export const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : url);
+
+/** An endpoint's last failure, with its sentence. */
+export function showFailure(
+  row: Omit<HealthRow, 'failing_since'>,
+  timeoutMs: number,
+): WebhookHealth['lastFailure'] {
   const { last_failure_at: at, last_failure_cause: cause, last_failure_status: status } = row;
   if (at === null || cause === null) return null;
   const { last_failure_url: url, last_failure_detail: detail } = row;
-  const host = url !== null && URL.canParse(url) ? new URL(url).host : (url ?? '');
+  const host = hostOf(url ?? '');
   const location = cause === 'redirect' ? detail : null;
   return {
     at,

@@ -2,6 +2,7 @@
 import { judgeUrl, type Networks } from '../engine/guard.ts';
 import { ApiError } from '../errors.ts';
 import { newSecret, newTag, newWebhookId } from '../id.ts';
+import { forgetFailures } from '../store/control/figures.ts';
 import type { Row } from '../store/control/tables.ts';
 import {
   findWebhook,
@@ -188,6 +189,8 @@ export async function patchWebhook(
     const stoodMs = webhook.disabled_at === null ? 0 : at - webhook.disabled_at;
     Object.assign(changed, { enabled: 1, disabled_at: null, shift_ms: webhook.shift_ms + stoodMs });
   }
+  // Another receiver, or another try: what failed before counts no more.
+  if (changed.enabled === 1 || patch.url !== undefined) steps.push(forgetFailures(store, webhook.tag));
   await commit(
     platform,
     actor,

@@ -16,6 +16,7 @@ import { buildApp } from '../../src/http/app.ts';
 import { doors } from '../../src/http/doors.ts';
 import type { Pages } from '../../src/http/pages.ts';
 import { Catalogue } from '../../src/platform/catalogue.ts';
+import type { Platform } from '../../src/platform/platform.ts';
 import { SessionBook } from '../../src/platform/sessions.ts';
 import { TeamBook } from '../../src/platform/teams.ts';
 import { TokenBook } from '../../src/platform/tokens.ts';
@@ -37,6 +38,7 @@ export interface Answer {
 export interface ControlPlane {
   app: FastifyInstance;
   store: Store;
+  platform: Platform;
   /** Tags of endpoints that changes touched, in order. */
   touched: string[];
   call(method: HTTPMethods, path: string, options?: CallOptions): Promise<Answer>;
@@ -146,6 +148,7 @@ export async function startControlPlane(pages: Pages | null = null): Promise<Con
   return {
     app,
     store,
+    platform,
     touched,
     call,
     async token(role, more = {}) {

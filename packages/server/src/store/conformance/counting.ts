@@ -234,12 +234,12 @@ export function describeCounting(open: OpenStore): void {
       onStore(open, async (store) => {
         const team = await addTeam(store);
         const tags: string[] = [];
-        for (let i = 0; i < 150; i++) tags.push((await addWebhook(store, team)).tag);
+        for (let i = 0; i < 300; i++) tags.push((await addWebhook(store, team)).tag);
         await publish(store, newEvent(team));
         const { claimed } = { claimed: await store.backlogs(tags) };
         assert.ok(claimed.every(({ pending }) => pending === 1));
         await store.writeFigures();
-        assert.equal((await readHealth(store, tags)).size, 150);
+        assert.equal((await readHealth(store, tags)).size, 300);
         assert.equal((await teamOf(store, team))[0]?.[1], 1);
       }),
     );
