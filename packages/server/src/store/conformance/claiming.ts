@@ -273,8 +273,11 @@ export function describeClaiming(open: OpenStore): void {
         const team = await addTeam(store);
         const { tag } = await addWebhook(store, team);
         const first = await publishHeld(store, newEvent(team));
-        assert.equal(await countLeased(store, team, 4_200), 4_095);
-        assert.equal((await store.figures()).held, 4_096);
+        // A store may judge some dozens of events together.
+        const leased = await countLeased(store, team, 4_200);
+        assert.ok(leased > 4_000 && leased <= 4_095, `${leased}`);
+        assert.equal((await store.figures()).held, 1 + leased);
+        assert.equal((await claimLane(store, tag, startAt, 4_095 - leased)).length, 4_095 - leased);
         const full = await store.claim({
           now: startAt,
           lanes: [{ tag, count: 10 }],

@@ -3,9 +3,11 @@
 import { type Content, sameContent } from '../../core/content.ts';
 import { timeOfId } from '../../id.ts';
 import type { Accepted, AcceptGroup, AcceptOutcome, Birth, NewEvent } from '../store.ts';
+import { bools, int8s, texts } from './arrays.ts';
 import { bornSuffix, heldAt, markLanes, orderedOffset } from './available-at.ts';
 import type { Run, Statement } from './connection.ts';
 import type { Hints } from './hints.ts';
+import { type Lot, lotsOf } from './lots.ts';
 import { numbersBeginAt, numbersPerMs } from './numbers.ts';
 
 /** A publisher hears within this time that the database is away. */
@@ -14,21 +16,35 @@ const publishDeadlineMs = 1_500;
 /** How an event's id was chosen: by Posthorn, or by a publisher, alone in its call or beside others. */
 const ownId = { made: 0, alone: 1, among: 2 } as const;
 
+/**
+ * What an event matches, and whether those births are held, is judged for each lot of alike events (team, type, project)
+ * and endpoint, and not for each of the deliveries, of which a batch has hundreds. The processor time of the database and
+ * of this process, per delivery, batches of 50 and of 30 events at fan-out 1 and 10: an accept 37 and 12 µs when each
+ * delivery was judged, 28 and 6.5 so.
+ */
 const text = `
 WITH input AS (
-  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int8[], $8::int8[],
-                       $9::int8[], $10::text[], $11::int8[], $12::int8[], $13::int8[], $14::bool[])
-    WITH ORDINALITY AS i (uid, id, team_id, type, project_id, region, created_at, given, accepted_at, only_tag, at, length,
-                          own, made, ord)
+  SELECT i.uid, coalesce(i.id, i.uid) AS id, i.region, i.created_at, i.given, i.accepted_at, i.at, i.length, i.own, i.made,
+         i.lot, i.ord
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[], $9::int8[],
+                $10::bool[], $11::int8[])
+      WITH ORDINALITY AS i (uid, id, region, created_at, given, accepted_at, at, length, own, made, lot, ord)
+),
+lots AS MATERIALIZED (
+  SELECT * FROM unnest($13::int8[], $14::text[], $15::text[], $16::text[], $17::text[], $18::int8[], $19::int8[])
+    AS l (no, team_id, type, project_id, only_tag, events, bytes)
 ),
 numbered AS MATERIALIZED (
-  SELECT i.*, (floor(extract(epoch FROM clock_timestamp()) * 1000)::int8 - ${numbersBeginAt}) * ${numbersPerMs}
+  SELECT i.*, (floor(date_part('epoch', clock_timestamp()) * 1000)::int8 - ${numbersBeginAt}) * ${numbersPerMs}
               + nextval('event_numbers') % ${numbersPerMs} AS seq
     FROM input i ORDER BY ord
 ),
+given AS MATERIALIZED (
+  SELECT n.*, l.team_id, l.type, l.project_id, l.only_tag FROM numbered n JOIN lots l ON l.no = n.lot
+),
 ids AS (
   INSERT INTO event_ids (team_id, id, event_seq)
-  SELECT n.team_id, n.id, n.seq FROM numbered n
+  SELECT n.team_id, n.id, n.seq FROM given n
    WHERE n.own > 0
      AND NOT (n.made AND EXISTS (SELECT 1 FROM events e WHERE e.id = n.id AND e.team_id = n.team_id))
    ORDER BY n.team_id, n.id
@@ -36,82 +52,89 @@ ids AS (
   RETURNING team_id, id
 ),
 fresh AS MATERIALIZED (
-  SELECT n.* FROM numbered n LEFT JOIN ids k ON k.team_id = n.team_id AND k.id = n.id
+  SELECT n.* FROM given n LEFT JOIN ids k ON k.team_id = n.team_id AND k.id = n.id
    -- A call of several events is stored whole or not at all: the division by zero takes the statement back.
    WHERE CASE WHEN n.own = 0 OR k.id IS NOT NULL THEN true WHEN n.own = 2 THEN 1 / (n.own - 2) = 0 ELSE false END
 ),
 matched AS MATERIALIZED (
-  SELECT f.ord, f.seq, f.uid, f.type, f.accepted_at, f.project_id, f.length, e.tag, e.version, e.ordering, e.shift_ms,
-         e.ordering = 'none' AND e.max_concurrency IS NULL AND e.rate_per_second IS NULL AS plain
-    FROM fresh f CROSS JOIN LATERAL (
+  SELECT k.no, k.events, k.bytes, e.tag, e.version, e.ordering, e.shift_ms, coalesce(h.closed, false) AS closed,
+         coalesce(h.count, $23::int8) AS room, coalesce(h.bytes, $24::int8) AS room_bytes,
+         e.ordering = 'none' AND e.max_concurrency IS NULL AND e.rate_per_second IS NULL
+         AND EXISTS (SELECT 1 FROM nodes n WHERE n.id = $20::text AND n.lease_until > now())
+         AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.tag = e.tag AND l.due_at <= $21::int8) AS holdable
+    FROM lots k CROSS JOIN LATERAL (
       SELECT e.* FROM subscriptions s
         JOIN endpoints e ON e.tag = s.tag
         JOIN teams t ON t.id = s.team_id
-       WHERE f.only_tag IS NULL AND s.team_id = f.team_id AND s.type = f.type
+       WHERE k.only_tag IS NULL AND s.team_id = k.team_id AND s.type = k.type
          AND e.enabled = 1 AND e.removed_at IS NULL
          AND (e.kind <> 'webhook' OR t.plan <> 'hobby')
          AND (e.all_projects = 1
-              OR EXISTS (SELECT 1 FROM endpoint_projects p WHERE p.tag = e.tag AND p.project_id = f.project_id))
+              OR EXISTS (SELECT 1 FROM endpoint_projects p WHERE p.tag = e.tag AND p.project_id = k.project_id))
       UNION ALL
       SELECT e.* FROM endpoints e
-       WHERE e.tag = f.only_tag AND e.team_id = f.team_id AND e.enabled = 1 AND e.removed_at IS NULL
+       WHERE e.tag = k.only_tag AND e.team_id = k.team_id AND e.enabled = 1 AND e.removed_at IS NULL
     ) e
+    LEFT JOIN unnest($25::text[], $26::int8[], $27::int8[], $28::bool[]) AS h (tag, count, bytes, closed) ON h.tag = e.tag
 ),
 judged AS MATERIALIZED (
-  SELECT m.*, coalesce(h.closed, false) AS closed,
-         m.plain AND $16::text IS NOT NULL AND EXISTS (SELECT 1 FROM nodes n WHERE n.id = $16 AND n.lease_until > now())
-         AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.tag = m.tag AND l.due_at <= m.accepted_at)
-         AND row_number() OVER (ORDER BY m.ord, m.tag) <= $17::int8
-         AND row_number() OVER (PARTITION BY m.tag ORDER BY m.ord) <= coalesce(h.count, $18::int8)
-         AND sum(m.length) OVER (PARTITION BY m.tag ORDER BY m.ord) - m.length < coalesce(h.bytes, $19::int8) AS leased
+  SELECT m.*,
+         m.holdable AND sum(m.events) OVER (ORDER BY m.no, m.tag) <= $22::int8
+         AND sum(m.events) OVER (PARTITION BY m.tag ORDER BY m.no) <= m.room
+         AND sum(m.bytes) OVER (PARTITION BY m.tag ORDER BY m.no) - m.bytes < m.room_bytes AS leased
     FROM matched m
-    LEFT JOIN unnest($20::text[], $21::int8[], $22::int8[], $23::bool[]) AS h (tag, count, bytes, closed) ON h.tag = m.tag
 ),
 stored AS (
   INSERT INTO events (seq, team_id, id, uid, type, project_id, region, created_at, created_at_given, accepted_at, test,
                       deliveries, body)
   SELECT f.seq, f.team_id, f.id, CASE WHEN f.uid <> f.id THEN f.uid END, f.type, f.project_id, f.region, f.created_at,
          f.given, f.accepted_at, CASE WHEN f.only_tag IS NULL THEN 0 ELSE 1 END, coalesce(m.count, 0),
-         substring($15::bytea FROM f.at::int + 1 FOR f.length::int)
-    FROM fresh f LEFT JOIN (SELECT ord, count(*) AS count FROM matched GROUP BY ord) m ON m.ord = f.ord
-   ORDER BY f.seq
+         substring($12::bytea FROM f.at::int + 1 FOR f.length::int)
+    FROM fresh f LEFT JOIN (SELECT no, count(*) AS count FROM matched GROUP BY no) m ON m.no = f.lot
 ),
 made AS (
   INSERT INTO pending (tag, id, event_seq, type, available_at, holder, order_key, bytes, created_at)
-  SELECT j.tag, j.uid || j.tag, j.seq, j.type,
-         CASE WHEN j.leased THEN ${heldAt} WHEN j.ordering = 'none' THEN j.accepted_at - j.shift_ms
-              ELSE j.accepted_at - j.shift_ms + ${orderedOffset} END,
-         CASE WHEN j.leased THEN $16 || '${bornSuffix}' END,
-         CASE j.ordering WHEN 'none' THEN NULL WHEN 'all' THEN '' ELSE coalesce(j.project_id, '') END,
-         j.length, j.accepted_at
-    FROM judged j ORDER BY j.tag, j.uid
+  SELECT j.tag, f.uid || j.tag, f.seq, f.type,
+         CASE WHEN j.leased THEN ${heldAt} WHEN j.ordering = 'none' THEN f.accepted_at - j.shift_ms
+              ELSE f.accepted_at - j.shift_ms + ${orderedOffset} END,
+         CASE WHEN j.leased THEN $20 || '${bornSuffix}' END,
+         CASE j.ordering WHEN 'none' THEN NULL WHEN 'all' THEN '' ELSE coalesce(f.project_id, '') END,
+         f.length, f.accepted_at
+    FROM judged j JOIN fresh f ON f.lot = j.no ORDER BY j.tag, f.uid
 ),
-marked AS (${markLanes('SELECT tag, min(accepted_at) FROM judged WHERE NOT leased AND NOT closed GROUP BY tag')})
-SELECT n.ord, f.ord IS NOT NULL AS stored, j.tag, j.version, j.leased, j.length
-  FROM numbered n LEFT JOIN fresh f ON f.ord = n.ord LEFT JOIN judged j ON j.ord = n.ord
- ORDER BY n.ord, j.tag`;
+marked AS (${markLanes(`SELECT j.tag, min(f.accepted_at) FROM judged j JOIN fresh f ON f.lot = j.no
+                         WHERE NOT j.leased AND NOT j.closed GROUP BY j.tag`)})
+SELECT j.no AS lot, j.tag, j.version, j.leased, NULL::int4[] AS stored FROM judged j
+UNION ALL
+SELECT NULL, NULL, NULL, NULL,
+       CASE WHEN (SELECT count(*) FROM fresh) < cardinality($1) THEN array(SELECT ord::int4 FROM fresh) END`;
 
 interface AnswerRow {
-  ord: number;
-  stored: boolean;
-  tag: string | null;
+  /** Null in the one row about the events themselves. */
+  lot: number | null;
+  tag: string;
   version: number;
   leased: boolean;
-  length: number;
+  /** Which events were stored, from 1; null for all of them. */
+  stored: number[] | null;
 }
 
 /** The statement that stores `events`; `group` says which call each is of. */
 function acceptStatement(
   events: readonly NewEvent[],
   groups: readonly number[],
+  { lots, lotOf }: ReturnType<typeof lotsOf>,
   node: string | null,
   hints: Hints,
 ) {
   const column = <Value>(read: (event: NewEvent, index: number) => Value) => events.map(read);
-  let at = 0;
-  const starts = events.map(({ body }) => {
-    at += body.length;
-    return at - body.length;
+  const ofLots = <Value>(read: (lot: Lot) => Value) => lots.map(read);
+  let bytes = 0;
+  let latest = 0;
+  const starts = events.map(({ body, acceptedAt }) => {
+    bytes += body.length;
+    latest = Math.max(latest, acceptedAt);
+    return bytes - body.length;
   });
   const own = (event: NewEvent, index: number) =>
     event.uid === event.id ? ownId.made : groups[index] === 1 ? ownId.alone : ownId.among;
@@ -121,32 +144,37 @@ function acceptStatement(
     text,
     deadlineMs: publishDeadlineMs,
     values: [
-      column(({ uid }) => uid),
-      column(({ id }) => id),
-      column(({ teamId }) => teamId),
-      column(({ type }) => type),
-      column(({ projectId }) => projectId),
-      column(({ region }) => region),
-      column(({ createdAt }) => createdAt),
-      column(({ createdAtGiven }) => (createdAtGiven ? 1 : 0)),
-      column(({ acceptedAt }) => acceptedAt),
-      column(({ only }) => only),
-      starts,
-      column(({ body }) => body.length),
-      column(own),
-      column(({ id, uid }) => id !== uid && timeOfId(id) !== null),
+      texts(column(({ uid }) => uid)),
+      texts(column(({ uid, id }) => (uid === id ? null : id))),
+      texts(column(({ region }) => region)),
+      int8s(column(({ createdAt }) => createdAt)),
+      int8s(column(({ createdAtGiven }) => (createdAtGiven ? 1 : 0))),
+      int8s(column(({ acceptedAt }) => acceptedAt)),
+      int8s(starts),
+      int8s(column(({ body }) => body.length)),
+      int8s(column(own)),
+      bools(column(({ id, uid }) => id !== uid && timeOfId(id) !== null)),
+      int8s(lotOf),
       Buffer.concat(
         events.map(({ body }) => body),
-        at,
+        bytes,
       ),
+      int8s(ofLots(({ no }) => no)),
+      texts(ofLots(({ event }) => event.teamId)),
+      texts(ofLots(({ event }) => event.type)),
+      texts(ofLots(({ event }) => event.projectId)),
+      texts(ofLots(({ event }) => event.only)),
+      int8s(ofLots((lot) => lot.events)),
+      int8s(ofLots((lot) => lot.bytes)),
       node,
+      latest,
       known.inAll,
       known.unknown.count,
       known.unknown.bytes,
-      known.tags,
-      known.counts,
-      known.bytes,
-      known.closed,
+      texts(known.tags),
+      int8s(known.counts),
+      int8s(known.bytes),
+      bools(known.closed),
     ],
   };
   return statement;
@@ -181,15 +209,18 @@ async function store(
   node: string | null,
   hints: Hints,
 ): Promise<(Birth[] | null)[]> {
-  const { rows } = await run(acceptStatement(events, groups, node, hints));
-  const births: (Birth[] | null)[] = events.map(() => null);
+  const lots = lotsOf(events);
+  const { rows } = await run(acceptStatement(events, groups, lots, node, hints));
+  const births: Birth[][] = lots.lots.map(() => []);
+  let stored: Set<number> | null = null;
   for (const row of rows as unknown as AnswerRow[]) {
-    const at = row.ord - 1;
-    if (!row.stored) continue;
-    births[at] ??= [];
-    if (row.tag !== null) births[at].push({ tag: row.tag, version: row.version, leased: row.leased });
+    if (row.lot !== null) births[row.lot]?.push({ tag: row.tag, version: row.version, leased: row.leased });
+    else if (row.stored !== null) stored = new Set(row.stored);
   }
-  return births;
+  for (const born of births) born.sort((a, b) => (a.tag < b.tag ? -1 : 1));
+  return lots.lotOf.map((lot, index) =>
+    stored === null || stored.has(index + 1) ? (births[lot] ?? []) : null,
+  );
 }
 
 /** Tells the hints what a commit has made. */
@@ -260,6 +291,10 @@ export function readGroup(group: AcceptGroup): AcceptItem | AcceptOutcome {
 /** The ids that no other call of the same statement may carry. */
 export const idsOf = ({ distinct }: AcceptItem): string[] =>
   distinct.filter(({ uid, id }) => uid !== id).map(({ teamId, id }) => `${teamId}\0${id}`);
+
+/** How many bytes of bodies a call has. */
+export const bytesOf = ({ distinct }: AcceptItem): number =>
+  distinct.reduce((sum, { body }) => sum + body.length, 0);
 
 /** One round of a batch of calls: those that are still undecided afterwards go again. */
 export async function acceptBatch(

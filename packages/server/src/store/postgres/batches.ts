@@ -10,8 +10,10 @@ interface Waiting<Item, Result> {
 
 export interface BatchRules<Item, Result> {
   clock: Clock;
-  /** How many items one statement carries at the most. */
+  /** How many items one statement carries at the most, and of how many bytes; one alone may be larger. */
   most: number;
+  mostBytes: number;
+  bytesOf(item: Item): number;
   /** Items alone wait this long for company, ms, unless so many wait already. */
   waitMs: number;
   enough: number;
@@ -69,12 +71,16 @@ export class Batches<Item, Result> {
   }
 
   #take(): Waiting<Item, Result>[] {
-    const { most, keysOf } = this.#rules;
+    const { most, mostBytes, bytesOf, keysOf } = this.#rules;
     const taken: Waiting<Item, Result>[] = [];
     const left: Waiting<Item, Result>[] = [];
     const keys = new Set<string>();
+    let bytes = 0;
+    let isFull = false;
     for (const waiting of this.#waiting) {
-      const own = taken.length < most ? keysOf(waiting.item) : null;
+      bytes += bytesOf(waiting.item);
+      isFull ||= taken.length === most || (taken.length > 0 && bytes > mostBytes);
+      const own = isFull ? null : keysOf(waiting.item);
       if (own === null || own.some((key) => keys.has(key))) {
         left.push(waiting);
         continue;

@@ -38,11 +38,12 @@ import type {
   StoreDescription,
   StoreFigures,
 } from '../store.ts';
-import { type AcceptItem, acceptBatch, idsOf, readGroup, readKnown } from './accept.ts';
+import { type AcceptItem, acceptBatch, bytesOf, idsOf, readGroup, readKnown } from './accept.ts';
 import { Batches } from './batches.ts';
 import { applyChange } from './change.ts';
 import { claim, nobody } from './claim.ts';
 import { type ConnectionOptions, Connections, codeOf, divisionByZero, stateOf } from './connection.ts';
+import { deliverBatch, isPlain } from './deliver.ts';
 import { FigureWriter, pruneFigures, readBacklogs, recount } from './figures.ts';
 import { cancelRemoved, finishBatch, keyOfRecord, release } from './finish.ts';
 import { followHints, Hints, SenderHints } from './hints.ts';
@@ -65,6 +66,8 @@ import { readEndpoints, readFigures, redeliver, sweep } from './upkeep.ts';
 /** How many publish calls and attempts one statement carries at the most. */
 const callsPerStatement = 500;
 const attemptsPerStatement = 512;
+/** And of how many bytes: what a statement carries must reach the database within a publisher's deadline. */
+const bytesPerStatement = 4 * 1024 * 1024;
 /** Finished attempts wait this long for company: nobody waits for their commit. */
 const finishesWaitMs = 10;
 const enoughFinishes = 256;
@@ -92,6 +95,8 @@ class PostgresDeliveries implements DeliveryStore {
   protected readonly hints: Hints;
   /** The name under which this node holds deliveries; null for one that does not send. */
   protected node: string | null;
+  /** Attempts that delivered, and all others. */
+  readonly #deliveries: Batches<AttemptRecord, FinishOutcome>;
   readonly #finishes: Batches<AttemptRecord, FinishOutcome>;
   readonly #closedLanes = new Set<string>();
   #claimLost = false;
@@ -108,18 +113,23 @@ class PostgresDeliveries implements DeliveryStore {
     this.#pruner = new Pruner(connections, pruneByRowBelowMs);
     this.#figures = new FigureWriter(connections.run, hints.tally, clock);
     this.#replayMaker = new ReplayMaker(connections.run, hints);
-    this.#finishes = new Batches({
-      clock,
-      most: attemptsPerStatement,
-      waitMs: finishesWaitMs,
-      enough: enoughFinishes,
-      keysOf: keyOfRecord,
-      run: async (records) => {
-        const outcomes = await finishBatch(this.connections.run, records, this.#name, this.hints);
-        this.count(records.length);
-        return outcomes;
-      },
-    });
+    const batches = (write: typeof finishBatch) =>
+      new Batches<AttemptRecord, FinishOutcome>({
+        clock,
+        most: attemptsPerStatement,
+        mostBytes: bytesPerStatement,
+        bytesOf: ({ responseBody }) => responseBody?.length ?? 0,
+        waitMs: finishesWaitMs,
+        enough: enoughFinishes,
+        keysOf: keyOfRecord,
+        run: async (records) => {
+          const outcomes = await write(this.connections.run, records, this.#name, this.hints);
+          this.count(records.length);
+          return outcomes;
+        },
+      });
+    this.#deliveries = batches(deliverBatch);
+    this.#finishes = batches(finishBatch);
   }
 
   protected count(rows: number): void {
@@ -134,10 +144,11 @@ class PostgresDeliveries implements DeliveryStore {
   }
 
   finish(record: AttemptRecord): Promise<FinishOutcome> {
-    return this.#finishes.add(record);
+    return (isPlain(record) ? this.#deliveries : this.#finishes).add(record);
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
+    this.#deliveries.flush();
     this.#finishes.flush();
     const node = this.node ?? nobody;
     if (this.#claimLost) {
@@ -229,13 +240,13 @@ class PostgresDeliveries implements DeliveryStore {
   }
 
   async close(): Promise<void> {
-    await this.#finishes.drain();
+    await this.flushFinishes();
     await this.#figures.close();
     await this.connections.close();
   }
 
-  protected flushFinishes(): Promise<void> {
-    return this.#finishes.drain();
+  protected async flushFinishes(): Promise<void> {
+    await Promise.all([this.#deliveries.drain(), this.#finishes.drain()]);
   }
 }
 
@@ -265,6 +276,8 @@ class PostgresStore extends PostgresDeliveries implements Store {
     this.#accepts = new Batches({
       clock,
       most: callsPerStatement,
+      mostBytes: bytesPerStatement,
+      bytesOf,
       waitMs: 0,
       enough: 1,
       keysOf: idsOf,

@@ -2,6 +2,7 @@
 // this node still holds. core/delivery.ts draws the states; sqlite/finish.ts is the same, row by row.
 import type { AttemptRecord, FinishOutcome, Lease } from '../store.ts';
 import type { Tally } from '../tally.ts';
+import { float8s, int8s, texts } from './arrays.ts';
 import { heldAt, heldBy, laneTime, markLanes, orderedOffset } from './available-at.ts';
 import type { Run } from './connection.ts';
 import type { Hints } from './hints.ts';
@@ -112,24 +113,24 @@ export async function finishBatch(
     name: 'finish',
     text,
     values: [
-      column(({ tag }) => tag),
-      column(({ key }) => key),
-      column(({ number }) => number),
-      column(({ extra }) => (extra ? 1 : 0)),
-      column(({ next }) => next.kind),
-      column(({ next }) => (next.kind === 'retry' ? next.at : null)),
-      column(({ startedAt }) => startedAt),
-      column(({ durationMs }) => durationMs),
-      column(({ status }) => status),
-      column(({ cause }) => cause),
-      column(({ detail }) => (detail === null ? null : storable(detail))),
-      column(({ timings }) => timings),
-      column(({ url }) => url),
-      column(({ requestHeaders }) => requestHeaders),
-      column(({ responseHeaders }) => (responseHeaders === null ? null : storable(responseHeaders))),
-      starts,
-      column(({ responseBody }) => responseBody?.length ?? -1),
-      column(({ truncated }) => (truncated ? 1 : 0)),
+      texts(column(({ tag }) => tag)),
+      texts(column(({ key }) => key)),
+      int8s(column(({ number }) => number)),
+      int8s(column(({ extra }) => (extra ? 1 : 0))),
+      texts(column(({ next }) => next.kind)),
+      int8s(column(({ next }) => (next.kind === 'retry' ? next.at : null))),
+      int8s(column(({ startedAt }) => startedAt)),
+      float8s(column(({ durationMs }) => durationMs)),
+      int8s(column(({ status }) => status)),
+      texts(column(({ cause }) => cause)),
+      texts(column(({ detail }) => (detail === null ? null : storable(detail)))),
+      texts(column(({ timings }) => timings)),
+      texts(column(({ url }) => url)),
+      texts(column(({ requestHeaders }) => requestHeaders)),
+      texts(column(({ responseHeaders }) => (responseHeaders === null ? null : storable(responseHeaders)))),
+      int8s(starts),
+      int8s(column(({ responseBody }) => responseBody?.length ?? -1)),
+      int8s(column(({ truncated }) => (truncated ? 1 : 0))),
       Buffer.concat(
         records.flatMap(({ responseBody }) => (responseBody === null ? [] : [responseBody])),
         at,
@@ -146,6 +147,10 @@ export async function finishBatch(
     return { kind: 'written', dueAt: row.due_at };
   });
 }
+
+/** When an attempt ended, epoch ms. */
+export const finishedAtOf = ({ startedAt, durationMs }: AttemptRecord): number =>
+  startedAt + Math.round(durationMs);
 
 interface WrittenRow {
   id: string;
@@ -186,7 +191,8 @@ function count(record: AttemptRecord, fate: WrittenRow['fate'], tally: Tally): v
 }
 
 /** PostgreSQL's texts have no zero byte, which a receiver may well send. */
-const storable = (value: string): string => value.replaceAll('\0', '\uFFFD');
+export const storable = (value: string): string =>
+  value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value;
 
 const releaseText = `
 WITH given AS (

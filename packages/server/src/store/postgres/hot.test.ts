@@ -80,8 +80,11 @@ describe('statements on the wire', () => {
     const finishing = held.map((one) => store.finish(attemptOf(one, { kind: 'retry', at: startAt })));
     await Promise.all(finishing);
     assert.deepEqual(sent.splice(0), ['finish']);
-    assert.equal((await claimLane(store, tag, startAt, 50)).length, 50);
+    const again = await claimLane(store, tag, startAt, 50);
+    assert.equal(again.length, 50);
     assert.deepEqual(sent.splice(0), ['claim']);
+    await Promise.all(again.map((one) => store.finish(attemptOf(one, { kind: 'delivered' }))));
+    assert.deepEqual(sent.splice(0), ['deliver']);
   });
 });
 
@@ -235,16 +238,18 @@ describe('plans', () => {
       const event = newEvent(team, { id: 'given' });
       await store.accept({ events: [event] });
       await store.accept({ events: [{ ...event, uid: newEvent(team).uid }] });
-      const [held, other] = await claimLane(store, tag, startAt);
-      assert.ok(held !== undefined && other !== undefined);
+      const [held, other, failing] = await claimLane(store, tag, startAt);
+      assert.ok(held !== undefined && other !== undefined && failing !== undefined);
       await store.finish(attemptOf(held, { kind: 'delivered' }));
       await store.release([{ key: other.key, tag, bytes: 1 }], startAt);
+      await store.finish(attemptOf(failing, { kind: 'retry', at: startAt }));
     } finally {
       pg.Client.prototype.query = query;
     }
     assert.deepEqual([...new Set(texts.map(({ name }) => name))].toSorted(), [
       'accept',
       'claim',
+      'deliver',
       'finish',
       'known',
       'release',
