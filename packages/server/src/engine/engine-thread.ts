@@ -91,11 +91,12 @@ port.on('message', (message: EngineMessage | BirthMessage) => {
       if (started) bear(message);
       else early.push(message);
       return;
+    // A node that does not send leaves the work to those that do, whatever it has made or changed.
     case 'behind':
-      dispatcher.noteBehind(message.tag);
+      if (settings.roles.deliver) dispatcher.noteBehind(message.tag);
       return;
     case 'change':
-      dispatcher.noteChange(message.tag);
+      if (settings.roles.deliver) dispatcher.noteChange(message.tag);
       return;
     case 'start':
       start(message.own);

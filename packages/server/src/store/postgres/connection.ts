@@ -33,14 +33,17 @@ export interface ConnectionOptions {
 }
 
 /**
- * A node that is paused in the middle of a statement must not hold its locks for long; and plans are those of the
+ * A node that is paused in the middle of a statement must not hold its locks for long. One that leaves a transaction open
+ * is idle in it; one that does not read the answer of its claim is not, and no timeout of a statement ends a server that
+ * waits for room to send: the system's timeout for what is not taken does (without it the rows of such a claim were
+ * locked for as long as the pause). And plans are those of the
  * statement, not of what the tables happen to hold: every hot statement goes by its keys. In the store's own loop (events/s
  * at fan-out 1, deliveries/s at fan-out 10, 64 callers): plans made for each call 4,000 and a finish of 512 attempts took up
  * to 0.9 s, since a table just filled has no statistics; without sequential scans 13,600 and 25,000; with one plan for all
  * calls 18,300 and 35,000; without hash and merge joins beside that 16,800 and 36,400.
  */
 const sessionOptions =
-  '-c lock_timeout=5000 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
+  '-c lock_timeout=5000 -c tcp_user_timeout=4000 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
 
 /** @throws StoreError when the URL can't be read */
 function readConfig(options: ConnectionOptions): pg.PoolConfig {
