@@ -373,10 +373,59 @@ describe('the breaker', () => {
     last?.answer(200);
     await settle();
     assert.deepEqual([...bed.store.closedLanes], []);
+    for (const sent of bed.to('lane')) sent.answer(200);
+    await settle();
     assert.ok(
       bed.sender.sent.length > before,
       'what went back is claimed again without waiting for the marker',
     );
+  });
+});
+
+describe('after an outage', () => {
+  test('a thousand that waited meet a ramp: two at once, then twice as many a round, then one more a round', async () => {
+    const bed = new Bed();
+    await bed.prove(bed.endpoint('lane'), 60);
+    bed.bear('lane', 1);
+    await settle();
+    assert.equal(bed.to('lane').length, 1);
+    // Nothing accepts connections any more, and events keep coming.
+    bed.sender.rule = () => ({ cause: 'connection_refused' });
+    bed.sender.answerAll({ cause: 'connection_refused' });
+    bed.bear('lane', 32);
+    await settle();
+    assert.deepEqual([...bed.store.closedLanes], ['lane']);
+    bed.put('lane', 1_000);
+    bed.sender.rule = null;
+    bed.dispatcher.start();
+    await bed.clock.advance(1_001);
+    assert.equal(bed.to('lane').length, 1, 'the probe');
+    const rounds: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      await bed.work(200);
+      rounds.push(bed.to('lane').length);
+    }
+    assert.deepEqual(rounds, [2, 4, 8, 16, 16, 17, 18, 19]);
+  });
+
+  test('one that fails again in the middle of the ramp rests again', async () => {
+    const bed = new Bed();
+    bed.endpoint('lane');
+    bed.sender.rule = () => 500;
+    bed.bear('lane', 12);
+    await settle();
+    bed.put('lane', 1_000);
+    bed.dispatcher.start();
+    bed.sender.rule = null;
+    await bed.clock.advance(1_001);
+    await bed.work(200, 3);
+    assert.equal(bed.to('lane').length, 3, 'one that had no more than two before is in no hurry');
+    const before = bed.sender.sent.length;
+    bed.sender.rule = () => 500;
+    await bed.work(500, 1);
+    await settle();
+    assert.deepEqual([...bed.store.closedLanes], ['lane']);
+    assert.ok(bed.sender.sent.length - before <= 16, `${bed.sender.sent.length - before} more`);
   });
 });
 

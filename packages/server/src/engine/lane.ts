@@ -1,7 +1,7 @@
 // A lane: one endpoint's own queue in this process, its concurrency, its rate, its breaker. It decides whether the
 // next delivery may start; the dispatcher decides whose turn it is.
 import { afterFailure, afterSuccess, type Breaker, closedBreaker, wake } from '../core/breaker.ts';
-import { type Concurrency, freshConcurrency, grow, shrink } from '../core/concurrency.ts';
+import { type Concurrency, freshConcurrency, grow, restart, shrink } from '../core/concurrency.ts';
 import type { Task } from './attempt.ts';
 import type { Endpoint } from './endpoints.ts';
 
@@ -104,8 +104,9 @@ export class Lane {
   succeeded(ceiling: number): void {
     this.underWay -= 1;
     this.standing = 'proven';
+    this.#concurrency =
+      this.breaker.kind === 'closed' ? grow(this.#concurrency, ceiling) : restart(this.#concurrency);
     this.breaker = afterSuccess(this.breaker);
-    this.#concurrency = grow(this.#concurrency, ceiling);
   }
 
   failed(overloaded: boolean, threshold: number, nowMs: number, tookMs: number): void {
