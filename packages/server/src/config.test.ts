@@ -12,6 +12,10 @@ const defaults: Settings = {
   host: '127.0.0.1',
   publicUrl: null,
   trustedProxies: ['127.0.0.0/8', '::1/128'],
+  oidcIssuer: null,
+  oidcClientId: null,
+  oidcClientSecret: null,
+  oidcName: 'single sign-on',
   dataDir: './data',
   databaseUrl: null,
   databaseConnections: 6,
@@ -66,6 +70,22 @@ const table: Record<string, { key: keyof Settings; good: [string, unknown][]; ba
     ],
     bad: ['all', '10.0.0.0/33', 'proxy.example.com', '10.0.0.0/8;::1'],
   },
+  // These three go together, see below.
+  POSTHORN_OIDC_ISSUER: {
+    key: 'oidcIssuer',
+    good: [],
+    bad: [
+      'login.example.com',
+      'http://login.example.com',
+      'http://127.0.0.1.example.com',
+      'https://login.example.com?tenant=1',
+      'https://login.example.com#',
+      'https://a:hunter2hunter2@login.example.com',
+    ],
+  },
+  POSTHORN_OIDC_CLIENT_ID: { key: 'oidcClientId', good: [], bad: ['post horn', 'x'.repeat(501)] },
+  POSTHORN_OIDC_CLIENT_SECRET: { key: 'oidcClientSecret', good: [], bad: ['a b', 'x'.repeat(1_001)] },
+  POSTHORN_OIDC_NAME: { key: 'oidcName', good: [['Example Login', 'Example Login']], bad: ['x'.repeat(61)] },
   POSTHORN_HOST: {
     key: 'host',
     good: [
@@ -248,11 +268,13 @@ test('the table of this test has every setting', () => {
 });
 
 for (const [name, { key, good, bad }] of Object.entries(table)) {
-  test(`${name} is read, alone`, () => {
-    for (const [text, value] of good) {
-      assert.deepEqual(readSettings({ [name]: text }), { ...defaults, [key]: value }, text);
-    }
-  });
+  if (good.length > 0) {
+    test(`${name} is read, alone`, () => {
+      for (const [text, value] of good) {
+        assert.deepEqual(readSettings({ [name]: text }), { ...defaults, [key]: value }, text);
+      }
+    });
+  }
 
   test(`${name} left empty counts as unset`, () => {
     for (const text of ['', '  ', undefined]) assert.deepEqual(readSettings({ [name]: text }), defaults);
@@ -269,6 +291,27 @@ for (const [name, { key, good, bad }] of Object.entries(table)) {
     });
   }
 }
+
+test('the settings of an OpenID provider are read together', () => {
+  const provider = {
+    POSTHORN_OIDC_ISSUER: 'https://login.example.com/tenant/',
+    POSTHORN_OIDC_CLIENT_ID: 'posthorn',
+    POSTHORN_OIDC_CLIENT_SECRET: 's3cret/+=',
+  };
+  assert.deepEqual(readSettings(provider), {
+    ...defaults,
+    oidcIssuer: 'https://login.example.com/tenant/',
+    oidcClientId: 'posthorn',
+    oidcClientSecret: 's3cret/+=',
+  });
+  for (const host of ['localhost:3000', '127.0.0.1:3000', '[::1]:3000']) {
+    const read = readSettings({ ...provider, POSTHORN_OIDC_ISSUER: `http://${host}` });
+    assert.equal(read.oidcIssuer, `http://${host}`);
+  }
+  for (const name of Object.keys(provider)) {
+    assert.match(refusalOf({ ...provider, [name]: '' }), /go together: set all three, or none\.$/);
+  }
+});
 
 test('the refused value is shown, so that it can be found', () => {
   assert.equal(
@@ -350,5 +393,5 @@ test('the command line’s own variables and what Kubernetes injects are ignored
 });
 
 test('the examples of the table can be used', () => {
-  for (const { name, example } of settingsTable) assert.ok(readSettings({ [name]: example }), name);
+  assert.ok(readSettings(Object.fromEntries(settingsTable.map(({ name, example }) => [name, example]))));
 });

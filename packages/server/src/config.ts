@@ -6,6 +6,7 @@ import {
   durationOrZero,
   readDatabaseUrl,
   readHeaderName,
+  readIssuer,
   readKeys,
   readNetworkList,
   readNetworks,
@@ -55,6 +56,10 @@ export interface Settings {
   maxSockets: number;
   /** Networks. */
   trustedProxies: string[];
+  oidcIssuer: string | null;
+  oidcClientId: string | null;
+  oidcClientSecret: string | null;
+  oidcName: string;
   breakerFailures: number;
   /** How long nothing but failures leads to a webhook being disabled; 0: never. */
   disableAfterMs: number;
@@ -68,7 +73,7 @@ export interface Setting<Key extends keyof Settings = keyof Settings> {
   /** The environment variable. */
   name: string;
   key: Key;
-  group: 'Where' | 'Secrets' | 'Delivery' | 'Limits' | 'Operating';
+  group: 'Where' | 'Secrets' | 'Sign-in' | 'Delivery' | 'Limits' | 'Operating';
   /** What it means, one line. */
   meaning: string;
   /** The default as text that `read` takes; null when there is none. */
@@ -201,6 +206,49 @@ export const settingsTable: readonly Setting[] = [
     example: '',
     expected: '8 to 200 characters without spaces',
     read: (text) => (/^[\x21-\x7e]{8,200}$/.test(text) ? text : undefined),
+  }),
+  define({
+    name: 'POSTHORN_OIDC_ISSUER',
+    key: 'oidcIssuer',
+    group: 'Sign-in',
+    meaning: 'The OpenID Connect provider by which people may sign in, with a client id and secret.',
+    fallback: null,
+    unset: 'no provider',
+    example: 'https://login.example.com',
+    expected: 'the https URL of an issuer, or an http one on this machine',
+    read: readIssuer,
+  }),
+  define({
+    name: 'POSTHORN_OIDC_CLIENT_ID',
+    key: 'oidcClientId',
+    group: 'Sign-in',
+    meaning: 'What the provider knows this server by; its redirect URI is <public URL>/app/oidc/callback.',
+    fallback: null,
+    unset: 'no provider',
+    example: 'posthorn',
+    expected: '1 to 500 characters without spaces',
+    read: (text) => (/^[\x21-\x7e]{1,500}$/.test(text) ? text : undefined),
+  }),
+  define({
+    name: 'POSTHORN_OIDC_CLIENT_SECRET',
+    key: 'oidcClientSecret',
+    group: 'Secrets',
+    meaning: 'The secret of the client id at the OpenID Connect provider.',
+    fallback: null,
+    unset: 'no provider',
+    example: 'the-secret-of-the-client',
+    expected: '1 to 1000 characters without spaces',
+    read: (text) => (/^[\x21-\x7e]{1,1000}$/.test(text) ? text : undefined),
+  }),
+  define({
+    name: 'POSTHORN_OIDC_NAME',
+    key: 'oidcName',
+    group: 'Sign-in',
+    meaning: 'What the sign-in page calls the provider.',
+    fallback: 'single sign-on',
+    example: 'Example Login',
+    expected: '1 to 60 characters',
+    read: (text) => (/^[^\p{Cc}]{1,60}$/u.test(text) ? text : undefined),
   }),
   define({
     name: 'POSTHORN_ALLOWED_NETWORKS',
@@ -436,6 +484,12 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- config.test.ts: the table has every key once
   const read = settings as Settings;
+  const provider = [read.oidcIssuer, read.oidcClientId, read.oidcClientSecret];
+  if (provider.includes(null) && provider.some((value) => value !== null)) {
+    throw new SettingsError(
+      'POSTHORN_OIDC_ISSUER, POSTHORN_OIDC_CLIENT_ID and POSTHORN_OIDC_CLIENT_SECRET go together: set all three, or none.',
+    );
+  }
   const scheduleMs = read.retryScheduleMs.reduce((sum, wait) => sum + wait, 0);
   if (read.retentionMs < scheduleMs) {
     throw new SettingsError(

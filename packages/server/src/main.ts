@@ -17,6 +17,7 @@ import { readPages } from './http/pages.ts';
 import { Catalogue } from './platform/catalogue.ts';
 import { startExpiry } from './platform/expiry.ts';
 import { startFailingWatch } from './platform/failing.ts';
+import { openIdOf } from './platform/open-id.ts';
 import type { Platform } from './platform/platform.ts';
 import { startPresence } from './platform/presence.ts';
 import { SessionBook } from './platform/sessions.ts';
@@ -89,7 +90,13 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     const own: OwnAddress = { host: settings.host, port: settings.port, addresses };
     const engine = startEngine(
       {
-        settings: { ...settings, adminToken: null, secretKeys: [], databaseUrl: null },
+        settings: {
+          ...settings,
+          adminToken: null,
+          secretKeys: [],
+          databaseUrl: null,
+          oidcClientSecret: null,
+        },
         secretKeys: settings.secretKeys,
         userAgent: `Posthorn/${version}`,
         store: store.connect(),
@@ -131,6 +138,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       teams: new TeamBook(store, clock),
       tokens: new TokenBook(store, clock, adminToken),
       sessions: new SessionBook(store, clock),
+      openId: openIdOf(settings, clock, vault),
       version,
       publicUrl: () => publicUrl,
     };
@@ -145,6 +153,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         logRequest(log, news, clock.now());
       },
       doors: doors({
+        logger,
         guard: { allowed, own },
         pages: readPages(dashboardFolder),
         urlChecker,

@@ -86,6 +86,15 @@ export function readOrigin(text: string): string | undefined {
   return fits ? text.replace(/\/$/, '') : undefined;
 }
 
+/** An OpenID issuer: https, or http on this machine, where nobody listens in. */
+export function readIssuer(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, hostname, username, password, search, hash } = new URL(text);
+  const isNear = protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+  const isPlain = username === '' && password === '' && search === '' && hash === '' && !/[?#]/.test(text);
+  return (protocol === 'https:' || isNear) && isPlain ? text : undefined;
+}
+
 /** Name servers: addresses, each with `:port` where it is not 53, IPv6 in brackets then. */
 export function readServers(text: string): string[] | undefined {
   const servers = list(text);

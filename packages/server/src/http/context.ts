@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { Actor, Permission } from '../platform/actor.ts';
+import type { OpenId } from '../platform/open-id.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Session, SessionBook } from '../platform/sessions.ts';
 import type { TeamBook } from '../platform/teams.ts';
@@ -15,6 +16,8 @@ export interface House {
   teams: TeamBook;
   tokens: TokenBook;
   sessions: SessionBook;
+  /** The OpenID provider, null where none is set. */
+  openId: OpenId | null;
   version: string;
   /** The address that people reach this server at, for links and cookies. */
   publicUrl(): string;

@@ -6,7 +6,7 @@ import { lifetimeMs } from '../platform/sessions.ts';
 const sessionCookie = 'posthorn_session';
 
 /** The value of one of the request's cookies, null if it has none of that name. */
-function readCookie(request: FastifyRequest, name: string): string | null {
+export function readCookie(request: FastifyRequest, name: string): string | null {
   const header = request.headers.cookie;
   return header === undefined ? null : (parseCookie(header)[name] ?? null);
 }
@@ -17,7 +17,7 @@ export const readSessionCookie = (request: FastifyRequest): string | null => {
 };
 
 /** A header of `Set-Cookie`; without a value it takes the cookie away. */
-function writeCookie(
+export function writeCookie(
   publicUrl: string,
   name: string,
   value: string | null,

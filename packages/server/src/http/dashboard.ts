@@ -8,7 +8,7 @@ import { chooseBody, indexPath, type Pages } from './pages.ts';
  * Nothing inline, nothing from elsewhere, no frame. The referrer is for our own pages alone: with `no-referrer`
  * browsers would send `Origin: null`, by which calls over plain http are told from another site's (same-origin.ts).
  */
-const pageHeaders = {
+export const pageHeaders = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; " +
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",

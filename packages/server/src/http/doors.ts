@@ -1,4 +1,5 @@
 // Every door of the API, in the order of the OpenAPI document.
+import type { Logger } from 'pino';
 import type { UrlChecker } from '../engine/url-check.ts';
 import type { WebhookGuard } from '../platform/webhooks.ts';
 import type { Door } from './app.ts';
@@ -10,6 +11,7 @@ import { eventsDoor } from './events.ts';
 import { healthDoor } from './health.ts';
 import { invitationsDoor } from './invitations.ts';
 import { membersDoor } from './members.ts';
+import { openIdDoor } from './open-id.ts';
 import type { Pages } from './pages.ts';
 import { projectsDoor } from './projects.ts';
 import { type ServerSources, serverDoor } from './server.ts';
@@ -24,6 +26,7 @@ import { variablesDoor } from './variables.ts';
 import { webhooksDoor } from './webhooks.ts';
 
 export interface DoorParts {
+  logger: Logger;
   /** The dashboard's build; null where there is none. */
   pages: Pages | null;
   guard: WebhookGuard;
@@ -32,7 +35,7 @@ export interface DoorParts {
   server: ServerSources;
 }
 
-export function doors({ guard, urlChecker, pages, system, server }: DoorParts): Door[] {
+export function doors({ logger, guard, urlChecker, pages, system, server }: DoorParts): Door[] {
   return [
     webhooksDoor(guard),
     checkUrlDoor(urlChecker),
@@ -50,6 +53,7 @@ export function doors({ guard, urlChecker, pages, system, server }: DoorParts): 
     signInDoor,
     sessionsDoor,
     signInLinksDoor,
+    openIdDoor(logger),
     serverDoor(server),
     systemDoor(system),
     dashboardDoor(pages),

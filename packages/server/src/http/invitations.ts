@@ -12,6 +12,7 @@ import { type InvitationRow, listInvitations } from '../store/control/invitation
 import type { Door } from './app.ts';
 import { actorOf, bodyOf, paramsOf, queryOf, scopeOf, teamOf } from './context.ts';
 import { Choice, Name, Password, readPage, showPagination, TimePageQuery, TimePagination } from './fields.ts';
+import { refuseForeignPage } from './same-origin.ts';
 import { TeamQuery } from './schemas.ts';
 import { arrivalOf, SignedInAnswer, SignInToken, welcome } from './sign-in.ts';
 
@@ -151,6 +152,7 @@ export const invitationsDoor: Door = (app, house) => {
       },
     },
     async (request, reply) => {
+      refuseForeignPage(request, house.publicUrl());
       const { token, name = null, password = null } = bodyOf(request, AcceptBody);
       const arrival = await arrivalOf(house, request, 'invitation');
       return welcome(house, reply, await acceptInvitation(platform, token, { name, password }, arrival));

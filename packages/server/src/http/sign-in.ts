@@ -34,6 +34,9 @@ export const SignedInUser = Type.Object({
 
 export const SignedInAnswer = Type.Object({ user: SignedInUser });
 
+/** Where the way to the OpenID provider begins. */
+export const openIdStartPath = '/app/oidc/start';
+
 export const signInDoor: Door = (app, house) => {
   const tags = ['sign-in'];
   const config = { access: 'public' } as const;
@@ -44,7 +47,10 @@ export const signInDoor: Door = (app, house) => {
       config,
       schema: { tags, summary: 'The ways to sign in', security: [], response: { 200: Methods } },
     },
-    () => ({ password: true, oidc: null }),
+    () => ({
+      password: true,
+      oidc: house.openId === null ? null : { name: house.openId.name, startUrl: openIdStartPath },
+    }),
   );
 
   app.post(
@@ -61,6 +67,7 @@ export const signInDoor: Door = (app, house) => {
       },
     },
     async (request, reply) => {
+      refuseForeignPage(request, house.publicUrl());
       const { token, email, password } = bodyOf(request, Body);
       if (token !== undefined) {
         const arrival = await arrivalOf(house, request, 'link');
@@ -74,13 +81,12 @@ export const signInDoor: Door = (app, house) => {
   );
 };
 
-/** Where a session that is about to start comes from. Another site’s page can't sign anybody in. */
+/** Where a session that is about to start comes from. */
 export async function arrivalOf(
   house: House,
   request: FastifyRequest,
   method: SessionRow['method'],
 ): Promise<Arrival> {
-  refuseForeignPage(request, house.publicUrl());
   return {
     method,
     address: addressOf(request),

@@ -111,7 +111,7 @@ export async function revokeInvitation(
 }
 
 /** The invitation of a token, null where it can't be accepted (any more). */
-async function findInvited(platform: Platform, token: string): Promise<Invited | null> {
+export async function findInvited(platform: Platform, token: string): Promise<Invited | null> {
   const { store, clock } = platform;
   const row = await findInvitation(store, hashSignInToken(token), clock.now());
   const team = row === null ? null : await findTeam(store, 'id', row.team_id);
@@ -233,7 +233,13 @@ const joinSentence = (reason: string): string =>
  * Makes a user a member, as the invitation says, and starts their session: one commit.
  * @param steps what makes the user, or holds what proved that they are it
  */
-function join(platform: Platform, { row, team }: Invited, user: User, steps: Step[], arrival: Arrival) {
+export function join(
+  platform: Platform,
+  { row, team }: Invited,
+  user: User,
+  steps: Step[],
+  arrival: Arrival,
+) {
   const { store, clock } = platform;
   const at = clock.now();
   const detail = { email: row.email, role: row.role, userId: user.id };

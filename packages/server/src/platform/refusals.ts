@@ -12,14 +12,14 @@ export interface Refused {
   address: string | null;
   /** Whose account it was about, null where there is none. */
   userId: string | null;
+  /** Why, where the way has more than one reason. */
+  code?: string;
 }
 
-/** @throws ApiError forbidden, always */
-export async function refuse(
+export async function recordRefusal(
   { store, clock }: Pick<Platform, 'store' | 'clock'>,
-  { action, method, address, userId }: Refused,
-  message: string,
-): Promise<never> {
+  { action, method, address, userId, code }: Refused,
+): Promise<void> {
   const now = clock.now();
   const audit = writeAudit(store, {
     id: newSortableId(now),
@@ -27,10 +27,19 @@ export async function refuse(
     action,
     actor: 'visitor',
     subject: userId ?? 'unknown',
-    detail: { method },
+    detail: { method, ...(code === undefined ? {} : { code }) },
     address,
     at: now,
   });
   await store.change({ steps: [audit], events: [], touched: [], now });
+}
+
+/** @throws ApiError forbidden, always */
+export async function refuse(
+  platform: Pick<Platform, 'store' | 'clock'>,
+  refused: Refused,
+  message: string,
+): Promise<never> {
+  await recordRefusal(platform, refused);
   throw new ApiError('forbidden', message);
 }
