@@ -32,6 +32,7 @@ const defaults: Settings = {
   signatureHeader: 'x-vercel-signature',
   roles: { api: true, deliver: true },
   webhooksPerTeam: 20,
+  streamsPerTeam: 20,
   maxEventBytes: 1_048_576,
   maxRequestBytes: 16 * 1_048_576,
   maxBatchEvents: 1_000,
@@ -208,6 +209,7 @@ const table: Record<string, { key: keyof Settings; good: [string, unknown][]; ba
     ],
     bad: ['all', 'api,worker', ','],
   },
+  POSTHORN_STREAMS_PER_TEAM: { key: 'streamsPerTeam', good: [['0', 0]], bad: ['-1', '10001'] },
   POSTHORN_WEBHOOKS_PER_TEAM: { key: 'webhooksPerTeam', good: [['500', 500]], bad: ['0', '10001'] },
   POSTHORN_MAX_EVENT_BYTES: {
     key: 'maxEventBytes',

@@ -44,6 +44,7 @@ export interface Settings {
   signatureHeader: string;
   roles: { api: boolean; deliver: boolean };
   webhooksPerTeam: number;
+  streamsPerTeam: number;
   maxEventBytes: number;
   maxRequestBytes: number;
   maxBatchEvents: number;
@@ -360,6 +361,16 @@ export const settingsTable: readonly Setting[] = [
     example: '20',
     expected: 'a number from 1 to 10000',
     read: whole(1, 10_000),
+  }),
+  define({
+    name: 'POSTHORN_STREAMS_PER_TEAM',
+    key: 'streamsPerTeam',
+    group: 'Limits',
+    meaning: 'The most live feeds that a team may have open on one node.',
+    fallback: '20',
+    example: '50',
+    expected: 'a whole number from 0 to 10000',
+    read: whole(0, 10_000),
   }),
   define({
     name: 'POSTHORN_MAX_EVENT_BYTES',

@@ -86,6 +86,26 @@ async function admitSession(
   if (access !== 'token') demand(request.actor, access);
 }
 
+/** Whether the caller of a request that is still being answered would be let in now. */
+export async function isStillAdmitted(house: House, request: FastifyRequest): Promise<boolean> {
+  const access = request.routeOptions.config.access ?? 'token';
+  if (access === 'public') return true;
+  try {
+    const cookie = request.headers.authorization === undefined ? readSessionCookie(request) : null;
+    if (cookie !== null) {
+      await admitSession(house, request, access, cookie);
+      return true;
+    }
+    const known = await house.tokens.find(readBearer(request));
+    if (known === null) return false;
+    if (access !== 'token' && access !== 'session') demand({ ...known, address: null }, access);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError) return false;
+    throw error;
+  }
+}
+
 /** Whose page calls on a public route: the session of its cookie, null without one. */
 export async function visitorOf(house: House, request: FastifyRequest): Promise<Session | null> {
   const cookie = readSessionCookie(request);

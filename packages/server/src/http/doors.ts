@@ -18,6 +18,7 @@ import { type ServerSources, serverDoor } from './server.ts';
 import { sessionsDoor } from './sessions.ts';
 import { signInDoor } from './sign-in.ts';
 import { signInLinksDoor } from './sign-in-links.ts';
+import { streamDoor } from './stream.ts';
 import { type SystemSources, systemDoor } from './system.ts';
 import { teamsDoor } from './teams.ts';
 import { tokensDoor } from './tokens.ts';
@@ -42,6 +43,7 @@ export function doors({ logger, guard, urlChecker, pages, system, server }: Door
     eventsDoor,
     deliveriesDoor,
     healthDoor,
+    streamDoor,
     eventTypesDoor,
     projectsDoor,
     variablesDoor,

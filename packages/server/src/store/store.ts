@@ -244,6 +244,64 @@ export interface StoreDescription {
   sizeBytes: number;
 }
 
+/**
+ * A place in the order in which commits became visible to readers, as text: the same on every node of a store, and good
+ * after a restart. What becomes visible after it is in no read up to it, and in one read from it.
+ */
+export type FeedPosition = string;
+
+export interface FeedRequest {
+  teamIds: string[];
+  from: FeedPosition;
+  /** Null: up to the present. Else a place that this store has given, not before `from`. */
+  until: FeedPosition | null;
+  /** How many rows of each kind, of all teams, are looked at; some more where one commit made them. */
+  limit: number;
+}
+
+interface FeedPlace {
+  /** The event's team, and of attempts and cancellations the endpoint's. */
+  teamId: string;
+  /** From here everything after this row, and nothing before it, is still to come; rows of one commit may share one. */
+  position: FeedPosition;
+  /** The number of the event where the row has it. */
+  eventSeq: number | null;
+}
+
+/** What has happened; `key` is a delivery's. */
+export type FeedRow =
+  | (FeedPlace & {
+      kind: 'event';
+      uid: string;
+      id: string;
+      type: string;
+      projectId: string | null;
+      createdAt: number;
+      acceptedAt: number;
+      deliveries: number;
+    })
+  | (FeedPlace & {
+      kind: 'attempt';
+      key: string;
+      number: number;
+      startedAt: number;
+      durationMs: number;
+      status: number | null;
+      cause: string | null;
+    })
+  /** A delivery that ended without an attempt, since its endpoint was removed. */
+  | (FeedPlace & { kind: 'canceled'; key: string });
+
+export interface FeedResult {
+  /** In order: of one kind by commit, and an event before its attempts unless more were there than the limit. */
+  rows: FeedRow[];
+  position: FeedPosition;
+  /** Whether there is more before `until`. */
+  more: boolean;
+  /** `from` is no place in this store's order: another store's, or from before a restore. `position` is where it goes on. */
+  lost: boolean;
+}
+
 /** What a store tells the one who delivers. */
 export interface DeliveryListener {
   /** Another node has made work: time to look at what is due. */
@@ -301,6 +359,11 @@ export interface Store extends DeliveryStore {
   /** Runs one query on a snapshot that contains every commit answered so far. */
   read<Row>(query: CompiledQuery<Row>): Promise<Row[]>;
   change(change: Change): Promise<ChangeOutcome>;
+
+  /** The present's place in the order of commits. */
+  feedPosition(): Promise<FeedPosition>;
+  /** What became visible to these teams after a place in the order of commits. Nothing is lost, whoever wrote it. */
+  readFeed(request: FeedRequest): Promise<FeedResult>;
 
   figures(): Promise<StoreFigures>;
   /** The backlog of each of `tags`, in their order. */

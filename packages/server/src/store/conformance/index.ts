@@ -5,6 +5,7 @@ import type { OpenStore } from './bed.ts';
 import { describeChanging } from './changing.ts';
 import { describeClaiming } from './claiming.ts';
 import { describeCounting } from './counting.ts';
+import { describeFeeding } from './feeding.ts';
 import { describeFinishing } from './finishing.ts';
 import { describeKeeping } from './keeping.ts';
 import { describeOrdering } from './ordering.ts';
@@ -30,6 +31,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeReading(open);
     describeSigningIn(open);
     describeReplaying(open);
+    describeFeeding(open);
     describeProperty(open);
   });
 }

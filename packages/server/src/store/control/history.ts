@@ -155,6 +155,33 @@ export async function findDelivery(
   return found;
 }
 
+/** How many keys one query looks up. */
+const keysAtOnce = 1_000;
+
+/**
+ * Deliveries by their keys, as far as there are any.
+ * @param between numbers of events between which theirs lie, where that is known
+ */
+export async function findDeliveries(
+  store: Store,
+  keys: readonly string[],
+  between: [number, number] | null,
+): Promise<Map<string, DeliveryRow>> {
+  const byKey = new Map<string, DeliveryRow>();
+  for (let at = 0; at < keys.length; at += keysAtOnce) {
+    const some = keys.slice(at, at + keysAtOnce);
+    const tags = [...new Set(some.map((key) => key.slice(uidLength)))];
+    const sources = [bornDeliveries(store), pendingDeliveries(store), finishedDeliveries(store)];
+    for (const source of sources as ReturnType<typeof pendingDeliveries>[]) {
+      let query = source.where('d.tag', 'in', tags).where('d.id', 'in', some);
+      if (between !== null)
+        query = query.where('d.event_seq', '>=', between[0]).where('d.event_seq', '<=', between[1]);
+      for (const row of (await store.read(query.compile())) as DeliveryRow[]) byKey.set(row.key, row);
+    }
+  }
+  return byKey;
+}
+
 /** An event's deliveries, through the endpoints of its team. */
 export async function listDeliveriesOfEvent(store: Store, event: EventRow): Promise<DeliveryRow[]> {
   const uid = event.uid ?? event.id;

@@ -31,6 +31,22 @@ export async function findWebhookEver(
   return rows[0] ?? null;
 }
 
+/** The tags of teams' endpoints, those included that were removed since `removedSince` (epoch ms). */
+export function listTags(
+  store: Store,
+  teamIds: string[],
+  removedSince: number,
+): Promise<{ tag: string; team_id: string }[]> {
+  return store.read(
+    store.queries
+      .selectFrom('endpoints')
+      .select(['tag', 'team_id'])
+      .where('team_id', 'in', teamIds)
+      .where(({ or, eb }) => or([eb('removed_at', 'is', null), eb('removed_at', '>=', removedSince)]))
+      .compile(),
+  );
+}
+
 /** A team's webhooks, those included that were removed since `removedSince` (epoch ms): at most `limit`, newest first. */
 export function listWebhooksEver(
   store: Store,

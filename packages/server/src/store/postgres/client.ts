@@ -27,6 +27,9 @@ import type {
   DeliveryListener,
   DeliveryStore,
   EndpointRow,
+  FeedPosition,
+  FeedRequest,
+  FeedResult,
   FinishOutcome,
   Lease,
   RedeliverOutcome,
@@ -44,6 +47,7 @@ import { applyChange } from './change.ts';
 import { claim, nobody } from './claim.ts';
 import { type ConnectionOptions, Connections, codeOf, divisionByZero, stateOf } from './connection.ts';
 import { deliverBatch, isPlain } from './deliver.ts';
+import { feedPosition, readFeed } from './feed.ts';
 import { FigureWriter, pruneFigures, readBacklogs, recount } from './figures.ts';
 import { cancelRemoved, finishBatch, keyOfRecord, release } from './finish.ts';
 import { followHints, Hints, SenderHints } from './hints.ts';
@@ -361,6 +365,14 @@ class PostgresStore extends PostgresDeliveries implements Store {
   async read<Row>({ sql, parameters }: CompiledQuery<Row>): Promise<Row[]> {
     const { rows } = await this.connections.run({ name: null, text: sql, values: [...parameters] });
     return rows as Row[];
+  }
+
+  feedPosition(): Promise<FeedPosition> {
+    return feedPosition(this.connections.run);
+  }
+
+  readFeed(request: FeedRequest): Promise<FeedResult> {
+    return readFeed(this.connections.run, request);
   }
 
   async figures(): Promise<StoreFigures> {

@@ -247,8 +247,10 @@ gone AS (
   RETURNING p.tag, p.id, p.event_seq, p.type, p.attempts, p.last_status, p.last_cause, p.created_at, p.extra, c.removed_at
 ),
 written AS (
-  INSERT INTO deliveries (tag, id, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at)
-  SELECT tag, id, event_seq, type, 'canceled', attempts, last_status, last_cause, created_at, removed_at
+  INSERT INTO deliveries (tag, id, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at,
+                          canceled_in)
+  SELECT tag, id, event_seq, type, 'canceled', attempts, last_status, last_cause, created_at, removed_at,
+         pg_current_xact_id()
     FROM gone WHERE extra = 0
 ),
 empty AS (

@@ -25,6 +25,9 @@ import type {
   ClaimResult,
   DeliveryStore,
   EndpointRow,
+  FeedPosition,
+  FeedRequest,
+  FeedResult,
   FinishOutcome,
   Lease,
   RedeliverOutcome,
@@ -36,6 +39,7 @@ import type {
   StoreDescription,
   StoreFigures,
 } from '../store.ts';
+import { feedPosition, readFeed } from './feed.ts';
 import type { Question, Reply } from './reader.ts';
 import { Turns } from './turns.ts';
 
@@ -187,15 +191,23 @@ class SqliteStore extends SqliteDeliveries implements Store {
   }
 
   read<Row>(query: CompiledQuery<Row>): Promise<Row[]> {
+    return this.#ask(query.sql, query.parameters) as Promise<Row[]>;
+  }
+
+  feedPosition(): Promise<FeedPosition> {
+    return feedPosition((text, parameters) => this.#ask(text, parameters));
+  }
+
+  readFeed(request: FeedRequest): Promise<FeedResult> {
+    return readFeed((text, parameters) => this.#ask(text, parameters), request);
+  }
+
+  #ask(text: string, parameters: readonly unknown[]): Promise<unknown[]> {
     if (this.turns.gone !== null) return Promise.reject(this.turns.gone);
     const number = ++this.#questions;
     return new Promise((resolve, reject) => {
-      this.#asked.set(number, { resolve: resolve as (rows: unknown[]) => void, reject });
-      this.#reader.postMessage({
-        number,
-        sql: query.sql,
-        parameters: [...query.parameters],
-      } satisfies Question);
+      this.#asked.set(number, { resolve, reject });
+      this.#reader.postMessage({ number, sql: text, parameters: [...parameters] } satisfies Question);
     });
   }
 

@@ -26,6 +26,8 @@ export class Finisher {
   readonly #findHeld;
   readonly #postpone;
   readonly #insertDelivery;
+  readonly #insertCanceled;
+  readonly #lastCanceled;
   readonly #insertAttempt;
   readonly #insertExtra;
   readonly #updateDelivery;
@@ -49,6 +51,14 @@ export class Finisher {
     this.#insertDelivery = db.prepare(
       `INSERT INTO deliveries (id, tag, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#insertCanceled = db.prepare(
+      `INSERT INTO deliveries (id, tag, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at,
+         canceled_order)
+       VALUES (?, ?, ?, ?, 'canceled', ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#lastCanceled = db.prepare(
+      'SELECT max(canceled_order) AS last FROM deliveries WHERE canceled_order IS NOT NULL',
     );
     this.#insertAttempt = db.prepare(
       `INSERT INTO attempts (delivery_id, number, started_at, duration_ms, status, cause, detail, timings, url,
@@ -238,6 +248,7 @@ export class Finisher {
   /** Writes up to `limit` pending deliveries of removed endpoints as canceled; answers how many there were. */
   cancelRemoved(limit: number): number {
     let done = 0;
+    let order: number | null = null;
     for (const tag of this.#lanes.removed) {
       const removedAt = this.#lanes.state(tag)?.removedAt ?? null;
       if (removedAt === null) {
@@ -258,17 +269,18 @@ export class Finisher {
           continue;
         }
         this.#lanes.countCanceled(tag, removedAt);
-        this.#insertDelivery.run(
+        order = (order ?? (this.#lastCanceled.get() as { last: number | null }).last ?? 0) + 1;
+        this.#insertCanceled.run(
           row.id,
           tag,
           row.event_seq,
           row.type,
-          'canceled',
           row.attempts,
           row.last_status,
           row.last_cause,
           row.created_at,
           removedAt,
+          order,
         );
       }
       done += rows.length;
