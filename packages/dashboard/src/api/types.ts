@@ -108,6 +108,21 @@ export interface FullDelivery extends Omit<Delivery, 'attempts'> {
   attempts: Attempt[];
 }
 
+/** What a replay would do, counted. */
+export interface ReplayCount {
+  matched: number;
+  oldest: number | null;
+  newest: number | null;
+}
+
+export interface Replay {
+  id: string;
+  state: 'running' | 'done' | 'stopped';
+  matched: number;
+  made: number;
+  createdAt: number;
+}
+
 export interface Project {
   id: string;
   name: string;

@@ -5,7 +5,7 @@ import { Pieces, PlainText } from './PlainText.tsx';
 import './code.css';
 
 const itemsAtOnce = 100;
-const openToDepth = 2;
+const openToDepth = 4;
 const openUpTo = 40;
 
 export function JsonView({ value }: { value: unknown }) {

@@ -1,6 +1,7 @@
 // What `npm run screenshots` takes pictures of. A scene prepares a server and names its pictures.
 import type { Page } from 'playwright-core';
 import type { Dashboard } from '../support/dashboard.ts';
+import { deliveriesScene } from './deliveries.ts';
 import { signInScene } from './sign-in.ts';
 
 export interface Picture {
@@ -12,4 +13,4 @@ export interface Picture {
 
 export type Scene = (dashboard: Dashboard) => Promise<Picture[]>;
 
-export const scenes: readonly Scene[] = [signInScene];
+export const scenes: readonly Scene[] = [signInScene, deliveriesScene];
