@@ -72,6 +72,8 @@ export const uidLength = timeDigits + randomDigits;
 export const newTeamId = () => `team_${newAlphanumeric(24)}`;
 export const newProjectId = () => `prj_${newAlphanumeric(28)}`;
 export const newWebhookId = () => `account_hook_${newAlphanumeric(24)}`;
+/** A replay's id, which sorts by `atMs`. */
+export const newReplayId = (atMs: number) => `rpl_${newSortableId(atMs)}`;
 export const newUserId = () => newAlphanumeric(24);
 export const newVariableId = () => newAlphanumeric(16);
 export const newTokenId = () => `tok_${newAlphanumeric(24)}`;

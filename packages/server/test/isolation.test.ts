@@ -31,6 +31,7 @@ const bodies: Record<string, unknown> = {
   'PATCH /v1/webhooks/{id}': { events: ['deployment.error'] },
   'POST /v1/webhooks/{id}/test': {},
   'POST /v1/webhooks/{id}/rotate-secret': {},
+  'POST /v1/webhooks/{id}/replay': { since: 0, dryRun: true },
   'POST /v1/events': { type: 'test-webhook', payload: {} },
   'POST /v1/event-types': { type: 'a.b', label: 'A', category: 'B', schema: { type: 'object' } },
   'POST /v1/deliveries/{id}/redeliver': undefined,
@@ -77,6 +78,7 @@ before(async () => {
   });
   const { sessions } = await (await signedIn(posthorn, member.uid)).must('GET', '/v1/sessions');
   const event = await must('POST', `/v1/webhooks/${webhook.id}/test`, {});
+  const replay = await must('POST', `/v1/webhooks/${webhook.id}/replay`, { since: 0 });
   const { deliveries } = await must('GET', `/v1/webhooks/${webhook.id}/deliveries`);
   theirs = {
     teamId,
@@ -89,6 +91,7 @@ before(async () => {
       pull: project.id,
       env: env.created.id,
       webhooks: webhook.id,
+      replays: replay.id,
       events: event.id,
       deliveries: deliveries[0].id,
       sessions: sessions[0].id,

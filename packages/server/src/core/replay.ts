@@ -43,10 +43,14 @@ function caughtUp({ nextAtMs }: Pace, nowMs: number): number {
   return Math.max(nextAtMs, nowMs - aheadMs);
 }
 
-/** How many deliveries may be made now: those that start within the next `aheadMs`. */
+/** When to make the next ones: as late as half of what is made ahead, so that each step makes several. */
+export const makeAtMs = ({ nextAtMs }: Pace): number => nextAtMs - aheadMs / 2;
+
+/** How many deliveries may be made now: those that start within the next `aheadMs`, once there is need for more. */
 export function allowed(pace: Pace, nowMs: number): number {
+  if (nowMs < makeAtMs(pace)) return 0;
   const spanMs = nowMs + aheadMs - caughtUp(pace, nowMs);
-  return spanMs < 0 ? 0 : Math.floor((spanMs * pace.ratePerSecond) / 1000) + 1;
+  return Math.floor((spanMs * pace.ratePerSecond) / 1000) + 1;
 }
 
 /** When each of `count` deliveries made now starts, evenly; and the pace after them. */

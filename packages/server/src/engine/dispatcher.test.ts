@@ -6,7 +6,7 @@ import { FakeDeliveries, newGate } from '../../test/support/fake-deliveries.ts';
 import { FakeSender, type Reply } from '../../test/support/fake-sender.ts';
 import { serialiseEvent } from '../core/envelope.ts';
 import type { Claimed, EndpointRow } from '../store/store.ts';
-import { Dispatcher, type DispatcherSettings } from './dispatcher.ts';
+import { Dispatcher, type DispatcherSettings, taskOf } from './dispatcher.ts';
 import { EndpointBook } from './endpoints.ts';
 
 const urlOf = (tag: string) => `https://${tag}.example/hook`;
@@ -546,6 +546,26 @@ describe('the store', () => {
     );
   });
 
+  test('what a replay made has a schedule of its own from where it began', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    const replay = { at: bed.clock.now(), from: 3 };
+    bed.put(bed.endpoint('a'), 1, { extra: true, attempts: 3, createdAt: 0, replay });
+    for (const wait of [6_000, 70_000, 70_000]) {
+      await settle();
+      await bed.work(500);
+      await bed.clock.advance(wait);
+    }
+    assert.deepEqual(
+      bed.store.finished.map(({ number, extra, next }) => [number, extra, next.kind]),
+      [
+        [4, true, 'retry'],
+        [5, true, 'retry'],
+        [6, true, 'failed'],
+      ],
+    );
+  });
+
   test('an attempt that can’t be recorded goes back and is sent again, under the same number', async () => {
     const bed = new Bed();
     bed.dispatcher.start();
@@ -787,5 +807,64 @@ describe('a stop', () => {
     bed.dispatcher.start();
     await settle();
     assert.equal(await bed.dispatcher.stop(5_000), true);
+  });
+});
+
+describe('replays', () => {
+  const made = (bed: Bed, tag: string, count: number, atMs: number) => {
+    for (const key of bed.put(tag, count, { replay: { at: 0, from: 0 } }, Number.MAX_SAFE_INTEGER)) {
+      const row = bed.store.rows.get(key);
+      assert.ok(row !== undefined);
+      row.held = true;
+      bed.dispatcher.take(taskOf(row.claimed), { replayId: 'a', atMs });
+    }
+  };
+
+  test('a live delivery goes before all that a replay has made, and finds room', async () => {
+    const bed = new Bed();
+    const tag = bed.endpoint('a');
+    await bed.prove(tag, 10);
+    made(bed, tag, 40, 0);
+    await settle();
+    const before = bed.to(tag).length;
+    assert.ok(before >= 2 && before < 10, `${before} under way`);
+    const [key] = bed.bear(tag);
+    await settle();
+    assert.equal(bed.to(tag).length, before + 1);
+    assert.ok(key?.startsWith(bed.to(tag).at(-1)?.id ?? 'none'));
+  });
+
+  test('a live delivery with a rate does not wait for a replay’s time', async () => {
+    const bed = new Bed();
+    const tag = bed.endpoint('a', { ratePerSecond: 100 });
+    await bed.prove(tag, 1);
+    made(bed, tag, 1, bed.clock.monotonic() + 60_000);
+    await bed.clock.advance(5);
+    bed.bear(tag, 2);
+    await bed.clock.advance(20);
+    assert.equal(bed.to(tag).length, 2);
+    await bed.clock.advance(60_000);
+    await bed.work(200);
+    assert.equal(bed.store.finished.at(-1)?.next.kind, 'delivered');
+  });
+
+  test('a lane has room for a few, none while the store has work for it or its breaker rests', async () => {
+    const bed = new Bed({ breakerFailures: 1 });
+    const tag = bed.endpoint('a');
+    const room = () => bed.dispatcher.roomForReplay(tag, 'a', 5);
+    assert.equal(room(), 21);
+    made(bed, tag, 7, bed.clock.monotonic() + 10_000);
+    assert.equal(room(), 14);
+    bed.dispatcher.noteBehind(tag);
+    assert.equal(room(), 0);
+    await settle();
+    assert.equal(room(), 14, 'the store had nothing for it after all');
+    bed.bear(tag);
+    await settle();
+    bed.to(tag)[0]?.answer(500);
+    await settle();
+    assert.equal(room(), 0);
+    await bed.dispatcher.stop(1_000);
+    assert.equal(room(), 0);
   });
 });

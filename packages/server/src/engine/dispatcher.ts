@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Claimed, ClaimResult, DeliveryStore, Lease } from '../store/store.ts';
 import { type AttemptSettings, prepare, record, type Settled, settle, type Task } from './attempt.ts';
 import type { Endpoint, EndpointBook } from './endpoints.ts';
-import { Lane } from './lane.ts';
+import { Lane, type ReplayStart } from './lane.ts';
 import type { Sender, SendResult } from './sender.ts';
 
 export interface DispatcherSettings extends AttemptSettings {
@@ -53,6 +53,10 @@ const water = { low: 4, high: 16 };
  * to 860 MiB; figures in bench/results.json, scenario `backlog`.
  */
 const mostPerClaim = 512;
+/** A lane has so many rounds of a replay's deliveries in memory, or this many at the least; and so many of all replays. */
+const replayedRounds = 2;
+const leastReplayed = 16;
+const mostReplayed = 512;
 /** How many other due lanes a claim looks at, and how many deliveries it takes of each. */
 const otherLanes = { lanes: 64, each: 8 };
 /** Due work is looked for this often at least, whatever the timers say. */
@@ -147,16 +151,30 @@ export class Dispatcher {
     this.#pollTimer = this.#parts.clock.after(pollMs, () => this.#poll());
   }
 
-  /** Takes a delivery that this process holds. */
-  take(task: Task): void {
+  /** Takes a delivery that this process holds; `start` of one that a replay has just made. */
+  take(task: Task, start?: ReplayStart): void {
     if (this.#stopping) {
       this.#giveBackSoon([task]);
       return;
     }
     const lane = this.#laneFor(task.tag);
-    lane.push(task);
+    lane.push(task, start);
     this.#enter(lane);
     this.#pumpSoon();
+  }
+
+  /**
+   * How many more deliveries of a replay its lane should be given, so that it always has some to send and never many.
+   * @param ahead how many are made ahead of their time
+   */
+  roomForReplay(tag: string, replayId: string, ahead: number): number {
+    if (this.#stopping) return 0;
+    const lane = this.#laneFor(tag);
+    // What the store has for the lane comes first, a replay's retries among it.
+    if (lane.breaker.kind !== 'closed' || this.#behind.has(lane)) return 0;
+    const wanted = Math.max(replayedRounds * lane.limit, leastReplayed) + ahead;
+    const own = wanted - lane.waitingOf(replayId);
+    return Math.max(0, Math.min(own, mostReplayed - lane.waitingReplayed));
   }
 
   /** Hears that the store has due deliveries of a lane that nobody holds. */
@@ -315,15 +333,18 @@ export class Dispatcher {
       case 'resting':
         this.#rest(lane, readiness.waitMs);
         return;
-      case 'paced':
-        if (lane.pacing) return;
-        lane.pacing = true;
+      case 'paced': {
+        const wakesAtMs = nowMs + readiness.waitMs;
+        // A live delivery must not wait for a timer that was set for a replay.
+        if (wakesAtMs >= lane.wakesAtMs) return;
+        lane.wakesAtMs = wakesAtMs;
         this.#parts.clock.after(readiness.waitMs, () => {
-          lane.pacing = false;
+          if (lane.wakesAtMs === wakesAtMs) lane.wakesAtMs = Number.POSITIVE_INFINITY;
           this.#enter(lane);
           this.#pumpSoon();
         });
         return;
+      }
       case 'full':
       case 'empty':
         return;
@@ -368,6 +389,7 @@ export class Dispatcher {
     const request = prepare(task, endpoint, settings, startedAt, span.traceparent);
     const unproven = lane.standing !== 'proven';
     lane.started(endpoint, nowMs);
+    if (task.replay !== undefined) lane.underWayReplayed += 1;
     this.#underWay += 1;
     this.#unsettled += 1;
     if (unproven) this.#unproven += 1;
@@ -377,6 +399,7 @@ export class Dispatcher {
       span.end(settled.status, settled.cause);
       this.#underWay -= 1;
       if (unproven) this.#unproven -= 1;
+      if (task.replay !== undefined) lane.underWayReplayed -= 1;
       this.#judgeLane(lane, settled, result.timings.totalMs);
       const at = { startedAt, now: clock.now(), random: clock.random() };
       this.#write(task, record(task, request, result, settled, at, settings), {
@@ -511,7 +534,7 @@ export class Dispatcher {
       // A lane that is only being probed takes no more than the probe.
       const most =
         lane.breaker.kind === 'closed'
-          ? water.high * lane.limit - lane.waiting
+          ? water.high * lane.limit - Math.max(lane.waitingLive, lane.waitingReplayed)
           : 1 - lane.waiting - lane.underWay;
       const count = Math.min(most, share, left);
       if (count <= 0) continue;
@@ -547,13 +570,15 @@ export class Dispatcher {
 }
 
 /** Whether a lane should be given more of what the store has for it. */
-const isLow = (lane: Lane): boolean => lane.waiting < water.low * lane.limit;
+const isLow = (lane: Lane): boolean =>
+  lane.waitingLive < water.low * lane.limit && lane.waitingReplayed < water.high * lane.limit;
 
 /** Whether this would be a lane's very first attempt. */
 const mayBegin = (lane: Lane): boolean => lane.standing === 'untried' && lane.underWay === 0;
 
-function taskOf(claimed: Claimed): Task {
-  const { key, tag, version, type, attempts, createdAt, extra, body } = claimed;
+/** A delivery that the store gave to this process, for the lane. */
+export function taskOf(claimed: Claimed): Task {
+  const { key, tag, version, type, attempts, createdAt, extra, replay, body } = claimed;
   return {
     key,
     tag,
@@ -562,6 +587,7 @@ function taskOf(claimed: Claimed): Task {
     number: attempts + 1,
     createdAt,
     extra,
+    ...(replay !== undefined && { replay }),
     body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
   };
 }

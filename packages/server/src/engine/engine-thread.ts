@@ -5,12 +5,13 @@ import { attachDeliveryStore } from '../store/open.ts';
 import { createLog, logAttempt, startAttemptSpan } from '../telemetry.ts';
 import { Vault } from '../vault.ts';
 import { type BirthMessage, readBirths } from './births.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, taskOf } from './dispatcher.ts';
 import { EndpointBook } from './endpoints.ts';
 import type { EngineData, EngineMessage, EngineReply } from './engine.ts';
 import { type OwnAddress, parseNetworks } from './guard.ts';
 import { createHttpSender } from './http-sender.ts';
 import { createKeeper } from './keeper.ts';
+import { Replayer } from './replayer.ts';
 import { createResolver } from './resolver.ts';
 import { Tally } from './tally.ts';
 
@@ -57,6 +58,16 @@ const dispatcher = new Dispatcher({
   onFault,
 });
 const keeper = createKeeper(store, clock, settings.retentionMs, onFault);
+const replayer = new Replayer({
+  store,
+  clock,
+  retentionMs: settings.retentionMs,
+  room: (tag, replayId, ahead) => dispatcher.roomForReplay(tag, replayId, ahead),
+  take: (claimed, start) => dispatcher.take(taskOf(claimed), start),
+  noteDue: (at) => dispatcher.noteDue(at),
+  onDone: ({ id, tag }) => log.logger.info({ replay: id, lane: tag }, 'replayed'),
+  onFault,
+});
 
 const early: BirthMessage[] = [];
 let started = false;
@@ -69,11 +80,16 @@ function start(at: OwnAddress): void {
   Object.assign(own, at);
   started = true;
   for (const message of early.splice(0)) bear(message);
-  if (settings.roles.deliver) dispatcher.start();
+  if (settings.roles.deliver) {
+    dispatcher.start();
+    replayer.start();
+  }
   keeper.start();
 }
 
 async function stop(timeoutMs: number): Promise<void> {
+  // What its last step makes goes back with the rest.
+  await replayer.stop();
   const ended = await dispatcher.stop(timeoutMs);
   await keeper.stop();
   // Requests that nobody waits for any more end with the process.
@@ -96,7 +112,9 @@ port.on('message', (message: EngineMessage | BirthMessage) => {
       if (settings.roles.deliver) dispatcher.noteBehind(message.tag);
       return;
     case 'change':
-      if (settings.roles.deliver) dispatcher.noteChange(message.tag);
+      if (!settings.roles.deliver) return;
+      dispatcher.noteChange(message.tag);
+      replayer.wake();
       return;
     case 'start':
       start(message.own);

@@ -161,3 +161,39 @@ test('it tells how its last attempt ended', () => {
   lane.failed(false, 10, 0, 5);
   assert.equal(lane.standing, 'failed');
 });
+
+const replayed = (key: string): Task => ({ ...task(key), replay: { at: 0, from: 0 } });
+
+test('what a replay made goes last, in the order of its times, and has half of the requests', () => {
+  const lane = laneWith(0);
+  for (let i = 0; i < 40; i++) lane.succeeded(8);
+  lane.underWay = 0;
+  assert.equal(lane.limit, 8);
+  for (const [key, atMs] of Object.entries({ late: 30, early: 10, middle: 20 }))
+    lane.push(replayed(key), { replayId: 'a', atMs });
+  lane.push(replayed('retry'));
+  lane.push(task('live'));
+  assert.deepEqual([lane.waiting, lane.waitingLive, lane.waitingReplayed, lane.waitingOf('a')], [5, 1, 4, 3]);
+  assert.equal(lane.peek()?.key, 'live');
+  assert.equal(lane.take()?.key, 'live');
+  assert.equal(lane.readiness(endpoint, 0).kind, 'ready');
+  assert.equal(lane.take()?.key, 'retry');
+  assert.deepEqual(lane.readiness(endpoint, 4), { kind: 'paced', waitMs: 6 });
+  assert.equal(lane.readiness(endpoint, 10).kind, 'ready');
+  lane.underWay = 4;
+  lane.underWayReplayed = 4;
+  assert.equal(lane.readiness(endpoint, 10).kind, 'full');
+  lane.push(task('live again'));
+  assert.equal(lane.readiness(endpoint, 0).kind, 'ready', 'a live one has room and its own time');
+  assert.deepEqual(
+    lane.takeAll().map(({ key }) => key),
+    ['live again', 'early', 'middle', 'late'],
+  );
+  assert.equal(lane.waiting, 0);
+});
+
+test('a lane with one request at once sends a replay too', () => {
+  const lane = laneWith(0);
+  lane.push(replayed('one'));
+  assert.equal(lane.readiness({ ...endpoint, maxConcurrency: 1 }, 0).kind, 'ready');
+});

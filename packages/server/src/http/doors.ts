@@ -14,6 +14,7 @@ import { membersDoor } from './members.ts';
 import { openIdDoor } from './open-id.ts';
 import type { Pages } from './pages.ts';
 import { projectsDoor } from './projects.ts';
+import { replaysDoor } from './replays.ts';
 import { type ServerSources, serverDoor } from './server.ts';
 import { sessionsDoor } from './sessions.ts';
 import { signInDoor } from './sign-in.ts';
@@ -42,6 +43,7 @@ export function doors({ logger, guard, urlChecker, pages, system, server }: Door
     checkUrlDoor(urlChecker),
     eventsDoor,
     deliveriesDoor,
+    replaysDoor,
     healthDoor,
     streamDoor,
     eventTypesDoor,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ReplayState } from '../../core/replay.ts';
-import { newSortableId } from '../../id.ts';
+import { newReplayId } from '../../id.ts';
 import { findDelivery, listAttempts } from '../control/history.ts';
 import {
   countReplayed,
@@ -53,7 +53,7 @@ async function begin(store: Store, hook: WebhookRow, asked: Asked = {}) {
   const seqFrom = await findSeqFrom(store, since);
   const query = { tag: hook.tag, teamId: hook.team_id, since, until, seqFrom, types, states, createdAt };
   const counted = await countReplayed(store, query);
-  const id = `rpl_${newSortableId(createdAt)}`;
+  const id = newReplayId(createdAt);
   const row = {
     id,
     team_id: hook.team_id,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
 import { createDatabase } from '../../../test/support/postgres.ts';
-import { newSortableId } from '../../id.ts';
+import { newReplayId, newSortableId } from '../../id.ts';
 import {
   addTeam,
   addWebhook,
@@ -58,7 +58,7 @@ describe('replays on two nodes', () => {
   }
 
   async function ask(hook: WebhookRow): Promise<string> {
-    const id = `rpl_${newSortableId(now)}`;
+    const id = newReplayId(now);
     const row = {
       id,
       team_id: team,
