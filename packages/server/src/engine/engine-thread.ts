@@ -63,7 +63,7 @@ const replayer = new Replayer({
   clock,
   retentionMs: settings.retentionMs,
   room: (tag, replayId, ahead) => dispatcher.roomForReplay(tag, replayId, ahead),
-  take: (claimed, start) => dispatcher.take(taskOf(claimed), start),
+  take: (claimed, when) => dispatcher.take(taskOf(claimed), when),
   noteDue: (at) => dispatcher.noteDue(at),
   onDone: ({ id, tag }) => log.logger.info({ replay: id, lane: tag }, 'replayed'),
   onFault,
