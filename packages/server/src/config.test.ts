@@ -40,6 +40,9 @@ const defaults: Settings = {
   createdAtWindowMs: 600_000,
   maxQueuedEvents: 20_000,
   maxQueuedBytes: 64 * 1_048_576,
+  teamEventsPerSecond: 0,
+  teamBacklog: 0,
+  callsPerMinute: 0,
   laneConcurrency: 32,
   maxSockets: 1_024,
   breakerFailures: 10,
@@ -233,6 +236,13 @@ const table: Record<string, { key: keyof Settings; good: [string, unknown][]; ba
   },
   POSTHORN_MAX_QUEUED_EVENTS: { key: 'maxQueuedEvents', good: [['1', 1]], bad: ['0', '1000001'] },
   POSTHORN_MAX_QUEUED_BYTES: { key: 'maxQueuedBytes', good: [['1MiB', 1_048_576]], bad: ['1KiB', '5GiB'] },
+  POSTHORN_TEAM_EVENTS_PER_SECOND: {
+    key: 'teamEventsPerSecond',
+    good: [['500', 500]],
+    bad: ['-1', '1000001', 'many'],
+  },
+  POSTHORN_TEAM_BACKLOG: { key: 'teamBacklog', good: [['1000000', 1_000_000]], bad: ['-1', '1e6'] },
+  POSTHORN_API_CALLS_PER_MINUTE: { key: 'callsPerMinute', good: [['600', 600]], bad: ['-1', '1.5'] },
   POSTHORN_LOG_LEVEL: { key: 'logLevel', good: [['silent', 'silent']], bad: ['loud', 'INFO', 'warning'] },
   POSTHORN_STOP_TIMEOUT: {
     key: 'stopTimeoutMs',

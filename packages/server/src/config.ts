@@ -53,6 +53,10 @@ export interface Settings {
   createdAtWindowMs: number;
   maxQueuedEvents: number;
   maxQueuedBytes: number;
+  /** 0: any number, for the three. */
+  teamEventsPerSecond: number;
+  teamBacklog: number;
+  callsPerMinute: number;
   laneConcurrency: number;
   maxSockets: number;
   /** Networks. */
@@ -441,6 +445,37 @@ export const settingsTable: readonly Setting[] = [
     example: '64MiB',
     expected: 'a size from 1MiB to 4GiB, like 64MiB',
     read: size(1_048_576, 4 * 1_073_741_824),
+  }),
+  define({
+    name: 'POSTHORN_TEAM_EVENTS_PER_SECOND',
+    key: 'teamEventsPerSecond',
+    group: 'Limits',
+    meaning: 'The most events a second that one team may publish on one node; 0 takes any number.',
+    fallback: '0',
+    example: '500',
+    expected: 'a number from 0 to 1000000',
+    read: whole(0, 1_000_000),
+  }),
+  define({
+    name: 'POSTHORN_TEAM_BACKLOG',
+    key: 'teamBacklog',
+    group: 'Limits',
+    meaning:
+      'The most pending deliveries of one team; beyond that its publishing gets 429. 0 takes any number.',
+    fallback: '0',
+    example: '1000000',
+    expected: 'a number from 0 to 1000000000',
+    read: whole(0, 1_000_000_000),
+  }),
+  define({
+    name: 'POSTHORN_API_CALLS_PER_MINUTE',
+    key: 'callsPerMinute',
+    group: 'Limits',
+    meaning: 'The most API calls a minute of one token on one node, publishing apart; 0 takes any number.',
+    fallback: '0',
+    example: '600',
+    expected: 'a number from 0 to 1000000',
+    read: whole(0, 1_000_000),
   }),
   define({
     name: 'POSTHORN_RETENTION',

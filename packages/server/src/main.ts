@@ -20,6 +20,7 @@ import { startFailingWatch } from './platform/failing.ts';
 import { openIdOf } from './platform/open-id.ts';
 import type { Platform } from './platform/platform.ts';
 import { startPresence } from './platform/presence.ts';
+import { Quotas } from './platform/quotas.ts';
 import { SessionBook } from './platform/sessions.ts';
 import { signInUrl } from './platform/sign-in-links.ts';
 import { TeamBook } from './platform/teams.ts';
@@ -105,10 +106,12 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         throw error;
       },
     );
+    const quotas = new Quotas(store, clock, settings);
     const metrics = new Metrics({
       store: () => store.figures(),
       engine: () => engine.figures(),
       now: () => clock.now(),
+      refused: () => quotas.refused,
     });
     const publisher = createPublisher({
       store,
@@ -139,6 +142,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       tokens: new TokenBook(store, clock, adminToken),
       sessions: new SessionBook(store, clock),
       openId: openIdOf(settings, clock, vault),
+      quotas,
       version,
       publicUrl: () => publicUrl,
     };

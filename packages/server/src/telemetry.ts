@@ -86,6 +86,8 @@ export interface Sources {
   store(): Promise<StoreFigures>;
   engine(): Promise<EngineFigures>;
   now(): number;
+  /** Calls refused for a quota or a rate limit, by limit. */
+  refused(): Record<string, number>;
 }
 
 type Labels = Record<string, string>;
@@ -188,6 +190,12 @@ export class Metrics {
       'Faults of the engine’s own, by what it was doing.',
       'doing',
       () => this.#engine?.faults ?? {},
+    );
+    counter(
+      'posthorn_limit_refusals_total',
+      'Calls refused for a quota or a rate limit, by limit.',
+      'limit',
+      () => this.#sources.refused(),
     );
     counter('posthorn_store_commits_total', 'Commits of the store.', null, () => ({
       all: this.#store?.commits ?? 0,

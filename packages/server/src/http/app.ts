@@ -13,6 +13,7 @@ import type { RequestNews } from '../telemetry.ts';
 import { guardRoutes } from './auth.ts';
 import type { House } from './context.ts';
 import { readJson } from './json.ts';
+import { limitCalls } from './limits.ts';
 
 /** While it closes, the server looks this often for connections that have become idle. */
 const idleLookMs = 20;
@@ -146,6 +147,7 @@ export async function buildApp({
     }),
   });
   guardRoutes(app, house);
+  limitCalls(app, house);
   for (const door of doors) door(app, house);
   return app;
 }

@@ -5,6 +5,7 @@ import type { Static, TSchema } from 'typebox';
 import type { Actor, Permission } from '../platform/actor.ts';
 import type { OpenId } from '../platform/open-id.ts';
 import type { Platform } from '../platform/platform.ts';
+import type { Quotas } from '../platform/quotas.ts';
 import type { Session, SessionBook } from '../platform/sessions.ts';
 import type { TeamBook } from '../platform/teams.ts';
 import type { TokenBook } from '../platform/tokens.ts';
@@ -18,6 +19,7 @@ export interface House {
   sessions: SessionBook;
   /** The OpenID provider, null where none is set. */
   openId: OpenId | null;
+  quotas: Quotas;
   version: string;
   /** The address that people reach this server at, for links and cookies. */
   publicUrl(): string;

@@ -2,6 +2,7 @@
 import Type from 'typebox';
 import { ApiError } from '../errors.ts';
 import { explainMatch } from '../platform/matching.ts';
+import { limitHeaders } from '../platform/quotas.ts';
 import { type EventRow, findEvents, listDeliveriesOfEvent, listEvents } from '../store/control/history.ts';
 import { listWebhooksEver } from '../store/control/webhooks.ts';
 import { startPublishSpan } from '../telemetry.ts';
@@ -86,6 +87,8 @@ export const eventsDoor: Door = (app, house) => {
       const { body } = request;
       const asArray = Array.isArray(body);
       const inputs: unknown[] = asArray ? body : [body];
+      const quota = await house.quotas.admitEvents(team.id, Math.max(1, inputs.length));
+      if (quota !== null) reply.headers(limitHeaders(quota, platform.clock.now()));
       const span = startPublishSpan(team.id, inputs.length);
       const { results, allKnown } = await platform.publisher
         .publish(team.id, inputs, asArray)

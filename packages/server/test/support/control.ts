@@ -17,6 +17,7 @@ import { doors } from '../../src/http/doors.ts';
 import type { Pages } from '../../src/http/pages.ts';
 import { Catalogue } from '../../src/platform/catalogue.ts';
 import type { Platform } from '../../src/platform/platform.ts';
+import { Quotas } from '../../src/platform/quotas.ts';
 import { SessionBook } from '../../src/platform/sessions.ts';
 import { TeamBook } from '../../src/platform/teams.ts';
 import { TokenBook } from '../../src/platform/tokens.ts';
@@ -109,6 +110,7 @@ export async function startControlPlane(pages: Pages | null = null): Promise<Con
       tokens: new TokenBook(store, clock, operatorToken),
       sessions: new SessionBook(store, clock),
       openId: null,
+      quotas: new Quotas(store, clock, settings),
       version: '0.0.0',
       publicUrl: () => publicUrl,
     },
