@@ -2,11 +2,18 @@
 // Each folder of pages has a scene in test/scenes that puts something there to be seen.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import { scenes } from './scenes/scenes.ts';
 import { showTheme } from './support/browser.ts';
 import { desktop, phone, startDashboard } from './support/dashboard.ts';
 
 const folder = join(import.meta.dirname, '../screenshots');
+/** Two frames: what a change of size or theme sets off is laid out and painted. */
+const settle = (page: Page): Promise<void> =>
+  page.evaluate(
+    () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),
+  );
+
 const wanted = process.argv.slice(2);
 
 rmSync(folder, { recursive: true, force: true });
@@ -19,10 +26,12 @@ for (const scene of scenes) {
       const page = await open();
       for (const theme of ['light', 'dark'] as const) {
         await showTheme(page, theme);
+        await settle(page);
         await page.screenshot({ path: join(folder, `${name}-${theme}.png`) });
       }
       await showTheme(page, 'light');
       await page.setViewportSize(phone);
+      await settle(page);
       await page.screenshot({ path: join(folder, `${name}-phone.png`) });
       await page.setViewportSize(desktop);
       await page.context().close();
@@ -32,3 +41,5 @@ for (const scene of scenes) {
     await dashboard.close();
   }
 }
+// Scenes leave receivers behind that would keep the process alive.
+process.exit(0);

@@ -153,3 +153,45 @@ export interface LiveNews {
     nextAttemptAt: number | null;
   };
 }
+
+export interface UrlVerdict {
+  ok: boolean;
+  code?: string;
+  message?: string;
+}
+
+export interface WebhookActivity {
+  webhooks: {
+    id: string;
+    /** One for each of the last 24 hours, oldest first. */
+    buckets: { at: number; delivered: number; failed: number }[];
+    pending: number;
+    lastDeliveryAt: number | null;
+    lastState: DeliveryState | null;
+  }[];
+  /** How many webhooks the team may have, and has. */
+  limit: number;
+  used: number;
+}
+
+export interface WindowHealth {
+  delivered: number;
+  failed: number;
+  attempts: number;
+  successRate: number | null;
+  p50Ms: number | null;
+  p95Ms: number | null;
+}
+
+export interface WebhookHealth {
+  state: 'healthy' | 'degraded' | 'failing' | 'idle' | 'disabled';
+  enabled: boolean;
+  windows: Record<'5m' | '1h' | '24h', WindowHealth>;
+  backlog: number;
+  oldestPendingAt: number | null;
+  /** 0 with an empty backlog, null where it does not become smaller. */
+  drainEtaMs: number | null;
+  breaker: { state: 'closed' | 'open' | 'probing'; until: number | null };
+  lastFailure: { at: number; cause: string; status: number | null; message: string } | null;
+  advice: string | null;
+}

@@ -38,6 +38,7 @@ export function Button({
       data-busy={busy || undefined}
       aria-disabled={isOff || undefined}
       aria-busy={busy || undefined}
+      aria-description={why ?? undefined}
       onClick={(event) => {
         if (isOff) event.preventDefault();
         else onClick?.(event);

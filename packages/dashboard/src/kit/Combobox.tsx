@@ -32,7 +32,11 @@ export function MultiCombobox({
       value={chosen}
       isItemEqualToValue={(a: Option, b: Option) => a.value === b.value}
       itemToStringLabel={(option: Option) => option.label}
-      onValueChange={(next: Option[]) => onChange(next.map((option) => option.value))}
+      onValueChange={(next: Option[], details) => {
+        // Escape closes the list; that it would also throw away what was chosen is nothing anybody expects.
+        if (details.reason === 'escape-key') details.cancel();
+        else onChange(next.map((option) => option.value));
+      }}
     >
       <Base.InputGroup className="input combobox">
         <Base.Chips className="combobox-chips">

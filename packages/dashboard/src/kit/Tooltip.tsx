@@ -1,4 +1,5 @@
-// A short text beside what it explains, on hover and on focus.
+// A short text beside what it explains, on hover and on focus. It is for the eyes: what it says is also the label or the
+// description of what it explains, so it is not read out a second time.
 import { Tooltip as Base } from '@base-ui/react/tooltip';
 import type { ReactElement, ReactNode } from 'react';
 import './tooltip.css';
@@ -8,7 +9,7 @@ export function Tooltip({ text, children }: { text: ReactNode; children: ReactEl
     <Base.Root>
       <Base.Trigger render={children} delay={350} />
       <Base.Portal>
-        <Base.Positioner sideOffset={6} className="layer">
+        <Base.Positioner sideOffset={6} className="layer" aria-hidden>
           <Base.Popup className="tooltip">{text}</Base.Popup>
         </Base.Positioner>
       </Base.Portal>

@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import type { Dashboard } from '../support/dashboard.ts';
 import { deliveriesScene } from './deliveries.ts';
 import { signInScene } from './sign-in.ts';
+import { webhooksScene } from './webhooks.ts';
 
 export interface Picture {
   /** The file's name, without theme and ending. */
@@ -11,6 +12,7 @@ export interface Picture {
   open(): Promise<Page>;
 }
 
+/** What it starts beside the server ends with the process. */
 export type Scene = (dashboard: Dashboard) => Promise<Picture[]>;
 
-export const scenes: readonly Scene[] = [signInScene, deliveriesScene];
+export const scenes: readonly Scene[] = [signInScene, webhooksScene, deliveriesScene];

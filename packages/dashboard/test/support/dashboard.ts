@@ -62,6 +62,28 @@ async function signIn(
   return page;
 }
 
+/** A new team of its own for a test, and its slug. */
+export async function addTeam(
+  posthorn: Posthorn,
+  slug: string,
+  plan = 'pro',
+): Promise<{ id: string; slug: string }> {
+  const made = await posthorn.call<{ id: string; slug: string }>('POST', '/v1/teams', {
+    body: { slug, name: `Team ${slug}`, plan },
+  });
+  assert.equal(made.status, 200, JSON.stringify(made.body));
+  return made.body;
+}
+
+/** Somebody with a role in a team; their id is for `signIn`. */
+export async function addMember(posthorn: Posthorn, role: string, team = 'default'): Promise<string> {
+  const added = await posthorn.call<{ uid: string }>('POST', `/v1/teams/${team}/members`, {
+    body: { email: `${role.toLowerCase()}-${team}@example.com`, role },
+  });
+  assert.equal(added.status, 200, JSON.stringify(added.body));
+  return added.body.uid;
+}
+
 /** A person's own browser. Nothing may break in it: an error of a page, or something the page's policy forbids. */
 export async function newContext(
   posthorn: Posthorn,

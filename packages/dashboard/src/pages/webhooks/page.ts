@@ -1,4 +1,4 @@
-// Settings → Webhooks.
+// Settings → Webhooks: the list, the steps of creating one, and each webhook's own page.
 import { Webhook } from 'lucide-react';
 import type { PageEntry } from '../page.ts';
 
@@ -9,4 +9,6 @@ export const webhookPages: PageEntry[] = [
     nav: { label: 'Webhooks', icon: Webhook, group: 'settings', order: 10, keys: 'g w' },
     load: () => import('./WebhooksPage.tsx'),
   },
+  { path: 'settings/webhooks/new', scope: 'team', load: () => import('./NewWebhookPage.tsx') },
+  { path: 'settings/webhooks/:id', scope: 'team', load: () => import('./WebhookPage.tsx') },
 ];
