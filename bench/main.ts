@@ -10,6 +10,7 @@ import { measureBacklog } from './scenarios/backlog.ts';
 import { measureFairness } from './scenarios/fairness.ts';
 import { measureHistory } from './scenarios/history.ts';
 import { measureLatency } from './scenarios/latency.ts';
+import { measureReplay } from './scenarios/replay.ts';
 import type { Setting } from './scenarios/rounds.ts';
 import { measureThroughput } from './scenarios/throughput.ts';
 import { targets } from './targets.ts';
@@ -39,7 +40,7 @@ const { values: options } = parseArgs({
 
 /** The scenarios that the plan has and the options ask for, each ready to run. */
 function chooseScenarios(plan: Plan, setting: Setting): [name: string, measure: () => Promise<Row[]>][] {
-  const { latency, fairness, backlog, history } = plan;
+  const { latency, fairness, backlog, history, replay } = plan;
   const throughput = plan.throughput.filter(({ fanout }) => isChosen(options.fanout, String(fanout)));
   const all: [string, (() => Promise<Row[]>) | null][] = [
     ['throughput', () => measureThroughput(setting, throughput)],
@@ -47,6 +48,7 @@ function chooseScenarios(plan: Plan, setting: Setting): [name: string, measure: 
     ['fairness', fairness.length === 0 ? null : () => measureFairness(setting, fairness)],
     ['backlog', backlog && (() => measureBacklog(setting, backlog))],
     ['history', history && (() => measureHistory(setting, history))],
+    ['replay', replay && (() => measureReplay(setting, replay))],
   ];
   return all.flatMap(([name, measure]) =>
     measure !== null && isChosen(options.scenario, name) ? [[name, measure]] : [],

@@ -27,6 +27,15 @@ export interface Plan {
     seconds: number;
     lists: number;
   } | null;
+  replay: {
+    /** Deliveries of the past, all of one webhook. */
+    events: number;
+    /** Deliveries a second that they are made again at, once each; null: as fast as their endpoint takes them. */
+    rates: (number | null)[];
+    /** The endpoint that is measured beside it, in rounds of so many seconds. */
+    ratePerSecond: number;
+    seconds: number;
+  } | null;
 }
 
 export interface FairnessPlan {
@@ -56,6 +65,7 @@ export const quickPlan: Plan = {
   fairness: [],
   backlog: null,
   history: null,
+  replay: null,
 };
 
 export const fullPlan: Plan = {
@@ -101,4 +111,5 @@ export const fullPlan: Plan = {
     seconds: 15,
     lists: 200,
   },
+  replay: { events: 100_000, rates: [1_000, null], ratePerSecond: 200, seconds: 15 },
 };

@@ -72,6 +72,16 @@ const shortfalls: [name: string, within: Partial<Row>, beyond: Partial<Row>][] =
     { scenario: 'history', claimP50Ms: 30, emptyClaimP50Ms: 25 },
     { scenario: 'history', claimP50Ms: 30.1, emptyClaimP50Ms: 25 },
   ],
+  [
+    'replay by ratio',
+    { scenario: 'replay', p99Ms: 120, aloneP99Ms: 100 },
+    { scenario: 'replay', p99Ms: 121, aloneP99Ms: 100 },
+  ],
+  [
+    'replay by time',
+    { scenario: 'replay', p99Ms: 6, aloneP99Ms: 1 },
+    { scenario: 'replay', p99Ms: 6.1, aloneP99Ms: 1 },
+  ],
   ['duplicates', { duplicates: 0 }, { duplicates: 1 }],
 ];
 

@@ -8,7 +8,7 @@ export type Store = 'relay' | 'sqlite' | 'postgres';
 
 /** Figures are medians over the rounds, `…Min` and `…Max` beside them; null where a figure has no meaning. */
 export interface Row {
-  scenario: 'throughput' | 'latency' | 'fairness' | 'backlog' | 'history';
+  scenario: 'throughput' | 'latency' | 'fairness' | 'backlog' | 'history' | 'replay';
   store: Store;
   fanout: number;
   rounds: number;
@@ -90,6 +90,7 @@ const mostMsBeyondFsync = 25;
 const mostFairness = { mixed: { ratio: 1.5, ms: 15 }, silent: { ratio: 1.3, ms: 5 } };
 const mostBacklog = { readyMs: 3_000, rssMb: 300, p99Ratio: 2, p99Ms: 5, leastSteadyRatio: 0.9 };
 const mostHistory = { ratio: 1.2, ms: 5 };
+const mostReplay = { ratio: 1.2, ms: 5 };
 
 /** One sentence for each figure that falls short of its target, or that the run itself makes doubtful. */
 export function findShortfalls(rows: Row[], machine: Machine): string[] {
@@ -143,6 +144,10 @@ export function findShortfalls(rows: Row[], machine: Machine): string[] {
         );
       }
     }
+    if (row.scenario === 'replay' && isLonger('p99Ms', 'aloneP99Ms', mostReplay)) {
+      const pace = row.replayRate === null ? 'at full speed' : `at ${row.replayRate}/s`;
+      found.push(`${name}: p99 is ${row.p99Ms} ms beside a replay ${pace} and ${row.aloneP99Ms} ms alone.`);
+    }
     if (row.scenario === 'history') {
       const pairs: [figure: string, than: string][] = [
         ['p50Ms', 'emptyP50Ms'],
@@ -180,6 +185,7 @@ const columns: [heading: string, figure: keyof Row][] = [
   ['p95 ms', 'p95Ms'],
   ['p99 ms', 'p99Ms'],
   ['alone p99', 'aloneP99Ms'],
+  ['replay/s', 'replayRate'],
   ['ready ms', 'readyMs'],
   ['of steady', 'steadyRatio'],
   ['kept', 'attemptsKept'],
