@@ -50,3 +50,21 @@ test('a store gets what it lacks, in order; a newer one, one with a gap and one 
     /its migration 1 is 001-z\.sqlite\.sql, here it is 001-a\.sqlite\.sql/,
   );
 });
+
+test('every migration after the first is safe while the version before runs: nothing that it uses goes or changes', () => {
+  const unsafe =
+    /\bDROP\s+(?:TABLE|COLUMN|SEQUENCE)\b|\bRENAME\b|\bALTER\s+COLUMN\s+\w+\s+(?:TYPE|SET\s+NOT\s+NULL)|\bTRUNCATE\b|\bADD\s+COLUMN\b(?=[^;,]*\bNOT\s+NULL\b)(?![^;,]*\bDEFAULT\b)/i;
+  for (const bad of [
+    'ALTER TABLE pending DROP COLUMN bytes',
+    'ALTER TABLE pending ADD COLUMN x bigint NOT NULL',
+    'ALTER TABLE pending RENAME COLUMN bytes TO length',
+    'ALTER TABLE pending ALTER COLUMN bytes SET NOT NULL',
+  ]) {
+    assert.match(bad, unsafe);
+  }
+  assert.doesNotMatch('ALTER TABLE pending ADD COLUMN x bigint NOT NULL DEFAULT 0', unsafe);
+  for (const { name, sql } of readMigrations('postgres').slice(1)) {
+    const statements = sql.replaceAll(/--.*/g, '');
+    assert.doesNotMatch(statements, unsafe, `${name}: nodes of the version before would fail`);
+  }
+});

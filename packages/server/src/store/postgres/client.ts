@@ -492,8 +492,6 @@ export interface PostgresOptions {
   delivers: boolean;
   /** Below this retention, ms, events are pruned one by one and not by days. */
   pruneByRowBelowMs?: number;
-  /** Where the migrations are, for tests of an older version. */
-  migrationsFolder?: URL;
 }
 
 export interface PostgresAttachment {
@@ -510,7 +508,7 @@ export interface PostgresAttachment {
 export async function openPostgresStore(options: PostgresOptions): Promise<PostgresStore> {
   const connections = new Connections(options.connection);
   try {
-    await migrate(connections, clock, options.migrationsFolder);
+    await migrate(connections);
     const node = options.delivers ? newAlphanumeric(16) : null;
     if (node !== null) await enterNode(connections.run, node);
     await rescue(connections.run, options.now, true);
@@ -528,7 +526,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
 export async function migratePostgresStore(connection: ConnectionOptions): Promise<Migrated> {
   const connections = new Connections(connection);
   try {
-    return await migrate(connections, clock);
+    return await migrate(connections);
   } catch (error) {
     throw explain(error);
   } finally {

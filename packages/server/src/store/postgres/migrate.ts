@@ -1,6 +1,5 @@
 // Migrations on PostgreSQL: numbered, forward only, under an advisory lock, so that of nodes that start together one
 // does them and the others wait. Partitions of history are made here too, a week ahead, and again by the keeper.
-import { type Clock, sleep } from '../../clock.ts';
 import { StoreError } from '../errors.ts';
 import { type Migrated, type Migration, missingFrom, readMigrations } from '../migrations.ts';
 import { type Connections, type Run, stateOf } from './connection.ts';
@@ -14,11 +13,12 @@ const daysAhead = 7;
 /** A migration, or the wait for another node's, may take as long as it takes. */
 const anyTimeMs = 2_147_483_647;
 /**
- * A change of a table waits this long for those who use it, while they wait behind it; then it lets them pass and tries
- * again. So a statement that takes long on the version before delays it, and the change does not stop that version.
+ * A change of a table waits this long for those who use it, while others wait behind it; then it lets them pass and tries
+ * again. So a transaction that was left open delays the change, and the change does not stop the version before, whose
+ * publishers wait for a second and a half.
  */
-const tableLockMs = 2_000;
-const pauseMs = 1_000;
+const tableLockMs = 500;
+const pauseSeconds = 1;
 const mostTries = 60;
 const lockNotAvailable = '55P03';
 
@@ -27,10 +27,9 @@ const plain = (run: Run, text: string, values: unknown[] = []) =>
 
 /**
  * Brings the schema up to date: all that is missing, or nothing.
- * @param folder where the migrations are, for tests
  * @throws StoreError when the server is too old, the schema is of a newer Posthorn, or this user lacks rights
  */
-export async function migrate(connections: Connections, clock: Clock, folder?: URL): Promise<Migrated> {
+export async function migrate(connections: Connections): Promise<Migrated> {
   const { rows } = await connections.run({ name: null, text: 'SHOW server_version_num', values: [] });
   const version = Number((rows[0] as { server_version_num: string }).server_version_num);
   if (version < 150_000) {
@@ -40,15 +39,16 @@ export async function migrate(connections: Connections, clock: Clock, folder?: U
   }
   for (let tries = 1; ; tries++) {
     try {
-      return await connections.transaction((run) => migrateOnce(run, folder));
+      return await connections.transaction((run) => migrateOnce(run));
     } catch (error) {
       if (stateOf(error) !== lockNotAvailable) throw error;
       if (tries === mostTries) {
         throw new StoreError(
-          'The migration could not lock a table: something has used it for a minute without a break. Look in pg_stat_activity for a transaction that was left open, end it, and start again.',
+          'The migration could not lock a table: something has used it for more than a minute. Look in pg_stat_activity for a transaction that was left open, end it, and start again.',
         );
       }
-      await sleep(clock, pauseMs);
+      // In the server: a timer of ours would not keep a process that has nothing else to do yet.
+      await connections.run({ name: null, text: `SELECT pg_sleep(${pauseSeconds})`, values: [] });
     }
   }
 }
@@ -58,12 +58,12 @@ const tablesOf = (all: Migration[]): string[] => [
   ...all.flatMap(({ sql }) => [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name]) => name ?? '')),
 ];
 
-async function migrateOnce(run: Run, folder: URL | undefined): Promise<Migrated> {
+async function migrateOnce(run: Run): Promise<Migrated> {
   await plain(run, 'SET LOCAL lock_timeout = 0');
   await plain(run, 'SET LOCAL statement_timeout = 0');
   await plain(run, 'SELECT pg_advisory_xact_lock($1)', [lockNumber]);
   await plain(run, `SET LOCAL lock_timeout = ${tableLockMs}`);
-  const all = readMigrations('postgres', folder);
+  const all = readMigrations('postgres');
   await demandRights(run, tablesOf(all));
   await plain(
     run,

@@ -20,12 +20,13 @@ export const openWriter = (path: string): DatabaseSync => open(path).db;
 
 /**
  * Brings the schema up to date and does nothing else.
+ * @param folder where the migrations are, for tests
  * @throws StoreError as `openWriter`, and when a Posthorn runs on the file
  */
-export function migrateSqlite(path: string): Migrated {
+export function migrateSqlite(path: string, folder?: URL): Migrated {
   const lock = takeOwnership(path);
   try {
-    const { db, migrated } = open(path);
+    const { db, migrated } = open(path, folder);
     db.close();
     return migrated;
   } finally {
@@ -33,7 +34,7 @@ export function migrateSqlite(path: string): Migrated {
   }
 }
 
-function open(path: string): { db: DatabaseSync; migrated: Migrated } {
+function open(path: string, folder?: URL): { db: DatabaseSync; migrated: Migrated } {
   let db: DatabaseSync | null = null;
   try {
     db = new DatabaseSync(path, { timeout: 5_000 });
@@ -41,7 +42,7 @@ function open(path: string): { db: DatabaseSync; migrated: Migrated } {
       'PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;',
     );
     db.exec('PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;');
-    return { db, migrated: migrate(db) };
+    return { db, migrated: migrate(db, folder) };
   } catch (error) {
     db?.close();
     throw explain(error, path);
@@ -75,8 +76,8 @@ export function explain(error: unknown, path: string): StoreError {
 }
 
 /** Each migration runs once, in its own transaction: a start that is killed leaves whole ones, and the next goes on. */
-function migrate(db: DatabaseSync): Migrated {
-  const all = readMigrations('sqlite');
+function migrate(db: DatabaseSync, folder: URL | undefined): Migrated {
+  const all = readMigrations('sqlite', folder);
   db.exec(
     'CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, at INTEGER NOT NULL)',
   );
