@@ -2,6 +2,8 @@
 // it, and a place in the order is a snapshot: `p<xmax>:<xip,…>`, all transactions below xmax have ended save those listed.
 // What is new since a place is what transactions at or above its xmax wrote, and those that were under way and have
 // ended since. So nothing is missed, nothing comes twice, and no clock is believed (PostgreSQL's documentation, 9.28).
+// CPU of the sessions for an accept and a finish, µs per delivery, four runs of 10,240 each way: 39, 43, 47, 40 without
+// the two columns and their indexes, 46, 49, 39, 53 with them.
 import type { FeedPosition, FeedRequest, FeedResult, FeedRow } from '../store.ts';
 import type { Run } from './connection.ts';
 
