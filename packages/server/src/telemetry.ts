@@ -1,4 +1,5 @@
 // What operators see: log lines, metrics, spans. Names and labels are documented API (docs/reference/metrics.md).
+import { fstatSync } from 'node:fs';
 import { type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import pino, { type Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
@@ -31,16 +32,30 @@ export interface Log {
   flush(): void;
 }
 
-/** What a block of lines is filled up to, and how long one that is not full waits. */
-const blockLength = 3_072;
+/**
+ * What a block of lines is filled up to, and the most that is written at once. A pipe takes 4 KiB whole; a file takes
+ * anything, and each block costs a thread of libuv's pool a wake-up.
+ */
+const blocks = { pipe: { length: 3_072, most: 4_096 }, file: { length: 32_768, most: 65_536 } } as const;
+/** How long a block that is not full waits. */
 const blockWaitMs = 200;
+
+function chooseBlocks(): (typeof blocks)['pipe' | 'file'] {
+  try {
+    return fstatSync(1).isFile() ? blocks.file : blocks.pipe;
+  } catch {
+    // Closed: whatever is written goes nowhere.
+    return blocks.pipe;
+  }
+}
 
 /**
  * The lines of requests and attempts are gathered into blocks here: the destination measures the bytes of every string it
  * is given, which cost 1.1 µs a line.
  */
 export function createLog(level: Settings['logLevel'], clock: Clock): Log {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: blockLength, maxWrite: 4_096 });
+  const { length: blockLength, most: maxWrite } = chooseBlocks();
+  const destination = pino.destination({ dest: 1, sync: false, minLength: blockLength, maxWrite });
   let block = '';
   let timer: Timer | null = null;
   const release = () => {
