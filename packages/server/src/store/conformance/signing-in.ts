@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deleteExpired } from '../control/expired.ts';
+import { findIdentity, insertIdentity } from '../control/identities.ts';
 import {
   deleteInvitation,
   findInvitation,
@@ -10,10 +11,12 @@ import {
   insertInvitation,
   listInvitations,
 } from '../control/invitations.ts';
+import { insertMember, listMemberships } from '../control/members.ts';
 import { findPassword, holdPassword, insertPassword, replacePassword } from '../control/passwords.ts';
 import {
   deleteSession,
   deleteSessionsOf,
+  deleteSessionsWithoutTeam,
   findSession,
   insertSession,
   listSessions,
@@ -22,9 +25,9 @@ import {
 import { insertSignInLink, useSignInLink } from '../control/sign-in-links.ts';
 import { forgetTries, giveTryBack, takeTry, waitForTry } from '../control/sign-in-tries.ts';
 import type { NewRow } from '../control/tables.ts';
-import { insertUser } from '../control/users.ts';
+import { hasWayIn, insertUser } from '../control/users.ts';
 import type { Step, Store } from '../store.ts';
-import { change, type OpenStore, onStore, startAt } from './bed.ts';
+import { addTeam, change, type OpenStore, onStore, startAt } from './bed.ts';
 
 const minute = 60_000;
 
@@ -204,6 +207,81 @@ export function describeSigningIn(open: OpenStore): void {
         await change(store, { steps: [deleteSessionsOf(store, 'user', 's1')] });
         assert.deepEqual(await ids(startAt + 4), ['s1']);
         assert.equal((await listSessions(store, 'other', startAt + 4)).length, 1);
+      }),
+    );
+
+    test(
+      'an identity is one user’s, and a user has a way in by each of three',
+      onStore(open, async (store) => {
+        const user = { username: 'a', name: null, created_at: startAt };
+        const ids = ['password', 'identity', 'session', 'none'];
+        await change(store, {
+          steps: ids.map((id) => insertUser(store, { ...user, id, email: `${id}@example.com` })),
+        });
+        const identity = (userId: string) => ({
+          issuer: 'https://login.example.com',
+          subject: 'one',
+          user_id: userId,
+          created_at: startAt,
+        });
+        assert.deepEqual(
+          await race(store, [
+            insertIdentity(store, identity('identity')),
+            insertIdentity(store, identity('none')),
+          ]),
+          [true, false],
+        );
+        const { issuer } = identity('');
+        assert.equal((await findIdentity(store, issuer, 'one'))?.email, 'identity@example.com');
+        assert.equal(await findIdentity(store, issuer, 'two'), null);
+        assert.equal(await findIdentity(store, 'https://other.example.com', 'one'), null);
+        await change(store, {
+          steps: [
+            insertPassword(store, { user_id: 'password', hash: 'x', changed_at: startAt }),
+            ...insertSession(store, sessionRow('s', startAt, 'session'), 3),
+          ],
+        });
+        const ways = async (at: number) => Promise.all(ids.map((id) => hasWayIn(store, id, at)));
+        assert.deepEqual(await ways(startAt), [true, true, true, false]);
+        assert.deepEqual(await ways(startAt + minute), [true, true, false, false]);
+      }),
+    );
+
+    test(
+      'the sessions of who belongs to a team stay, and end with the last one',
+      onStore(open, async (store) => {
+        const [one, two] = [await addTeam(store), await addTeam(store)];
+        const member = (teamId: string, at: number) =>
+          insertMember(store, { team_id: teamId, user_id: 'user', role: 'OWNER', created_at: at });
+        const other = insertMember(store, {
+          team_id: one,
+          user_id: 'other',
+          role: 'OWNER',
+          created_at: startAt,
+        });
+        await change(store, {
+          steps: [member(two, startAt), member(one, startAt + 1), other],
+        });
+        await change(store, { steps: insertSession(store, sessionRow('s', startAt), 3) });
+        const memberships = await listMemberships(store, 'user');
+        assert.deepEqual(
+          memberships.map(({ team, role }) => [team.id, role]),
+          [
+            [two, 'OWNER'],
+            [one, 'OWNER'],
+          ],
+        );
+        const count = async () => (await listSessions(store, 'user', startAt)).length;
+        const leave = (teamId: string) =>
+          store.queries.deleteFrom('members').where('team_id', '=', teamId).where('user_id', '=', 'user');
+        for (const [teamId, left] of [
+          [one, 1],
+          [two, 0],
+        ] as const) {
+          const steps = [{ query: leave(teamId).compile() }, deleteSessionsWithoutTeam(store, 'user')];
+          await change(store, { steps });
+          assert.equal(await count(), left);
+        }
       }),
     );
 
