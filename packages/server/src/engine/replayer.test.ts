@@ -172,3 +172,42 @@ test('a stop waits for the step that is under way, and hands over what it made',
   await clock.advance(5_000);
   assert.equal(clock.timers, 0);
 });
+
+test('where the store has no room, it is not asked without a pause', async () => {
+  const { clock, store, replayer, begin, lane } = setUp();
+  begin('a', 5);
+  lane.room = 1;
+  const running = store.replays.get('a');
+  assert.ok(running !== undefined);
+  // A step that makes nothing and moves nothing.
+  store.makeReplayed = ({ replay }) => {
+    store.replayRequests.push(1);
+    return Promise.resolve({ kind: 'made', claimed: [], due: false, next: replay });
+  };
+  replayer.start();
+  await clock.advance(100);
+  assert.ok(store.replayRequests.length <= 11, `${store.replayRequests.length} steps in 100 ms`);
+  await replayer.stop();
+});
+
+test('two replays of a webhook do not make each other’s steps stale', async () => {
+  const { clock, store, taken, replayer, begin, lane } = setUp();
+  begin('a', 4);
+  begin('b', 4);
+  const [a, b] = [store.replays.get('a'), store.replays.get('b')];
+  assert.ok(a !== undefined && b !== undefined);
+  b.replay = { ...b.replay, tag: a.replay.tag };
+  const make = store.makeReplayed.bind(store);
+  // Every step raises the turn of both.
+  store.makeReplayed = async (request) => {
+    const step = await make(request);
+    for (const running of store.replays.values())
+      running.replay = { ...running.replay, turn: request.replay.turn + 1 };
+    return step;
+  };
+  lane.room = 1;
+  replayer.start();
+  await clock.advance(60);
+  assert.ok(taken.length >= 7, `${taken.length} made`);
+  await replayer.stop();
+});

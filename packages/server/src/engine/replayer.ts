@@ -128,8 +128,13 @@ export class Replayer {
       return lookEveryMs;
     }
     running.replay = step.next;
+    // Others of the webhook have not moved; what they read of it before would be out of date.
+    for (const other of this.#running.values()) {
+      if (other.replay.tag === replay.tag) other.replay = { ...other.replay, turn: step.next.turn };
+    }
     // Where nothing matched it goes on at once.
-    return step.claimed.length === 0 && !step.due ? 0 : tickMs;
+    const moved = step.next.cursor.after !== replay.cursor.after;
+    return moved && step.claimed.length === 0 && !step.due ? 0 : tickMs;
   }
 
   #untilNext(pace: Pace): number {

@@ -8,6 +8,8 @@ import type { NewRow, Queries, Row, Tables } from './tables.ts';
 
 export type ReplayRow = Row<'replays'>;
 
+/** So many replays run at once; those that were begun later wait. */
+export const mostRunning = 1_000;
 /** How many keys a count looks at in one question to the store. */
 const countedAtOnce = 5_000;
 /** Events lie in the order of their acceptance, save for what clocks jump and differ by: no more than this, ms. */
@@ -115,10 +117,10 @@ export interface Choice {
   cursor: ReplayCursor | null;
 }
 
-/** How many keys a replay looks at in one go: about a millisecond of the store's time. */
-export const lookedAtOnce = 500;
+/** How many keys a replay looks at for so many deliveries: a millisecond of the store's time at the most. */
+export const lookFor = (most: number): number => Math.min(500, Math.max(50, most * 2));
 
-/** Chooses what to make of a page of `lookedAtOnce` keys: up to `most` of those that match and are kept. */
+/** Chooses what to make of a page of `lookFor(most)` keys: up to `most` of those that match and are kept. */
 export function choose({ replay, most, keptSince }: ReplayRequest, page: ReplayCandidate[]): Choice {
   const { state } = replay.cursor;
   const chosen: ReplayCandidate[] = [];
@@ -130,7 +132,7 @@ export function choose({ replay, most, keptSince }: ReplayRequest, page: ReplayC
     cursor = { state, after: String(candidate.position) };
     if (wanted) chosen.push(candidate);
   }
-  return { chosen, cursor: page.length < lookedAtOnce ? nextCursor(replay) : cursor };
+  return { chosen, cursor: page.length < lookFor(most) ? nextCursor(replay) : cursor };
 }
 
 function nextCursor({ states, cursor }: RunningReplay): ReplayCursor | null {

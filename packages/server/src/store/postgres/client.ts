@@ -11,7 +11,7 @@ import {
 } from 'kysely';
 import { systemClock as clock, type Timer } from '../../clock.ts';
 import { newAlphanumeric } from '../../id.ts';
-import { lookedAtOnce, type ReplayCandidate, replayPage } from '../control/replays.ts';
+import { lookFor, type ReplayCandidate, replayPage } from '../control/replays.ts';
 import type { Tables } from '../control/tables.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
 import type { Migrated } from '../migrations.ts';
@@ -226,8 +226,8 @@ class PostgresDeliveries implements DeliveryStore {
 
   async makeReplayed(request: ReplayRequest): Promise<ReplayStep> {
     const { replay } = request;
-    const readPage = async () => {
-      const { sql, parameters } = replayPage(queries, replay, replay.cursor, lookedAtOnce).compile();
+    const readPage = async (most: number) => {
+      const { sql, parameters } = replayPage(queries, replay, replay.cursor, lookFor(most)).compile();
       const page = { name: null, text: sql, values: [...parameters] };
       return (await this.connections.run(page)).rows as unknown as ReplayCandidate[];
     };

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { FakeClock } from '../../../test/support/fake-clock.ts';
 import { createDatabase } from '../../../test/support/postgres.ts';
 import { newReplayId, newSortableId } from '../../id.ts';
 import {
@@ -16,10 +17,14 @@ import {
   publishHeld,
   startAt,
 } from '../conformance/bed.ts';
-import { insertReplay, stopReplays } from '../control/replays.ts';
+import { insertReplay, type ReplayCandidate, replayPage, stopReplays } from '../control/replays.ts';
 import type { WebhookRow } from '../control/webhooks.ts';
+import { StoreUnavailable } from '../errors.ts';
 import type { RunningReplay, Store } from '../store.ts';
 import { openPostgresStore } from './client.ts';
+import { Connections, type Run } from './connection.ts';
+import { Hints } from './hints.ts';
+import { ReplayMaker } from './replay.ts';
 
 const now = startAt + 60_000;
 
@@ -198,6 +203,43 @@ describe('replays on two nodes', () => {
     assert.deepEqual(results.map(String).toSorted(), ['1', 'stale']);
     const made = await admin.query('SELECT holder FROM pending WHERE tag = $1', [hook.tag]);
     assert.equal(made.rows[0].holder, `${owner}:born`);
+  });
+
+  test('a step whose answer was lost: what it made is freed, and the replay waits until that is sure', async () => {
+    const { hook, id } = await begin(3);
+    const connections = new Connections({ url, size: 2, deadlineMs: 20_000, connectMs: 5_000 });
+    const { rows: nodes } = await admin.query('SELECT id FROM nodes ORDER BY id LIMIT 1');
+    const node: string = nodes[0].id;
+    let losing = true;
+    const run: Run = async (statement) => {
+      const result = await connections.run(statement);
+      if (losing && statement.name === 'replay') throw new StoreUnavailable('The answer was lost.');
+      return result;
+    };
+    const clock = new FakeClock();
+    const maker = new ReplayMaker(run, new Hints(), clock);
+    const mine = async () => (await maker.running(node)).find((replay) => replay.id === id);
+    const go = async (replay: RunningReplay | undefined) => {
+      assert.ok(replay !== undefined);
+      const request = { replay, most: 1, now, keptSince: 0 };
+      const { sql, parameters } = replayPage(one.queries, replay, replay.cursor, 50).compile();
+      const page = await connections.run({ name: null, text: sql, values: [...parameters] });
+      return maker.make(request, () => Promise.resolve(page.rows as unknown as ReplayCandidate[]), node);
+    };
+    await assert.rejects(go(await mine()), StoreUnavailable);
+    losing = false;
+    const held = async () => {
+      const { rows } = await admin.query('SELECT holder FROM pending WHERE tag = $1', [hook.tag]);
+      return rows.map(({ holder }) => holder !== null);
+    };
+    assert.deepEqual(await held(), [true], 'it was made, and nobody knows');
+    assert.equal(await mine(), undefined);
+    assert.deepEqual(await held(), [false]);
+    await clock.advance(15_001);
+    const made = await go(await mine());
+    assert.equal(made.kind === 'made' && made.claimed.length, 1);
+    assert.equal((await held()).length, 2);
+    await connections.close();
   });
 
   test('a step is three statements, and none reads a large table from end to end', async () => {

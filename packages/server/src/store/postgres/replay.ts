@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../../clock.ts';
 import {
   type Choice,
   choose,
+  mostRunning,
   type ReplayCandidate,
   type ReplayRow,
   readRunning,
@@ -31,7 +32,7 @@ SELECT r.*, coalesce(l.turn, 0) AS turn
   FROM replays r JOIN endpoints e ON e.tag = r.tag LEFT JOIN replay_lanes l ON l.tag = r.tag
  WHERE r.state = 'running' AND e.enabled = 1 AND e.removed_at IS NULL
    AND (l.owner IS NULL OR l.owner = $1 OR NOT ${nodeLives('l.owner')})
- ORDER BY r.id`;
+ ORDER BY r.id LIMIT ${mostRunning}`;
 
 /** Raises the turn of a webhook: everything that was read for before makes nothing any more. */
 export const turnText = `
@@ -137,10 +138,10 @@ export class ReplayMaker {
       .map((row) => readRunning(row, row.turn));
   }
 
-  /** @param readPage reads the next keys after the replay's cursor */
+  /** @param readPage reads the next keys after the replay's cursor, enough for `most` deliveries */
   async make(
     request: ReplayRequest,
-    readPage: () => Promise<ReplayCandidate[]>,
+    readPage: (most: number) => Promise<ReplayCandidate[]>,
     node: string,
   ): Promise<ReplayStep> {
     const { replay } = request;
@@ -148,7 +149,8 @@ export class ReplayMaker {
     if (!(lane.rows[0] as { ours: boolean }).ours || this.#doubtful.has(replay.tag)) return stale;
     const room = this.#hints.roomOf(replay.tag).count;
     if (room === 0) return { kind: 'made', claimed: [], due: false, next: replay };
-    const choice = choose({ ...request, most: Math.min(request.most, room) }, await readPage());
+    const most = Math.min(request.most, room);
+    const choice = choose({ ...request, most }, await readPage(most));
     try {
       return await this.#makeChosen(request, choice, node);
     } catch (error) {

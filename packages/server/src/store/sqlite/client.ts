@@ -11,7 +11,7 @@ import {
   sql,
 } from 'kysely';
 import { systemClock as clock } from '../../clock.ts';
-import { lookedAtOnce, replayPage } from '../control/replays.ts';
+import { lookFor, replayPage } from '../control/replays.ts';
 import type { Tables } from '../control/tables.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
 import type {
@@ -100,8 +100,8 @@ class SqliteDeliveries implements DeliveryStore {
   }
 
   async makeReplayed(request: ReplayRequest): Promise<ReplayStep> {
-    const { replay } = request;
-    const page = plainQuery(replayPage(queries, replay, replay.cursor, lookedAtOnce).compile());
+    const { replay, most } = request;
+    const page = plainQuery(replayPage(queries, replay, replay.cursor, lookFor(most)).compile());
     return (await this.turns.operate({ kind: 'replay', request, page }, 'replay')).step;
   }
 

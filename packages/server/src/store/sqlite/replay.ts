@@ -2,7 +2,13 @@
 // then on, so that it is no work that live deliveries would queue behind. One process writes, so that only a replay that
 // was stopped or moved on meanwhile has to be told from one that was not.
 import type { DatabaseSync } from 'node:sqlite';
-import { choose, type ReplayCandidate, type ReplayRow, readRunning } from '../control/replays.ts';
+import {
+  choose,
+  mostRunning,
+  type ReplayCandidate,
+  type ReplayRow,
+  readRunning,
+} from '../control/replays.ts';
 import type { Claimed, ReplayRequest, ReplayStep, RunningReplay } from '../store.ts';
 import { heldAt } from './available-at.ts';
 import type { Lanes } from './lanes.ts';
@@ -22,7 +28,7 @@ export class ReplayMaker {
     this.#lanes = lanes;
     this.#running = db.prepare(
       `SELECT r.* FROM replays r JOIN endpoints e ON e.tag = r.tag
-        WHERE r.state = 'running' AND e.enabled = 1 AND e.removed_at IS NULL ORDER BY r.id`,
+        WHERE r.state = 'running' AND e.enabled = 1 AND e.removed_at IS NULL ORDER BY r.id LIMIT ${mostRunning}`,
     );
     this.#isWhereItWas = db.prepare(
       "SELECT 1 FROM replays WHERE id = ? AND state = 'running' AND walking = ? AND after = ?",
