@@ -7,6 +7,8 @@ export interface TcpProxy {
   /** From now on nothing passes, in either direction, until `resume`. */
   stop(): void;
   resume(): void;
+  /** From now on connections lead to another port; those that are there break. */
+  leadTo(targetPort: number): void;
   close(): Promise<void>;
 }
 
@@ -17,8 +19,9 @@ export async function startTcpProxy(
 ): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let stopped = false;
+  let target = targetPort;
   const server = createServer((near) => {
-    const far = connect(targetPort, '127.0.0.1');
+    const far = connect(target, '127.0.0.1');
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -44,6 +47,10 @@ export async function startTcpProxy(
     resume() {
       stopped = false;
       for (const socket of sockets) socket.resume();
+    },
+    leadTo(port) {
+      target = port;
+      for (const socket of sockets) socket.destroy();
     },
     async close() {
       for (const socket of sockets) socket.destroy();

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { checkPlans } from '../../../test/support/plans.ts';
 import { createDatabase } from '../../../test/support/postgres.ts';
 import {
   addTeam,
@@ -14,8 +15,6 @@ import {
   publishHeld,
   startAt,
 } from '../conformance/bed.ts';
-import { listDeliveries } from '../control/delivery-list.ts';
-import { listEvents } from '../control/history.ts';
 import type { Store } from '../store.ts';
 import { openPostgresStore } from './client.ts';
 
@@ -170,97 +169,10 @@ describe('days', () => {
   });
 });
 
-/** What the lists of a team and of a webhook ask. */
-async function listsOf(store: Store, teamId: string, tag: string) {
-  const asked: { name: string; text: string; values: unknown[] }[] = [];
-  const read: Store['read'] = (query) => {
-    asked.push({ name: 'list', text: query.sql, values: [...query.parameters] });
-    return store.read(query);
-  };
-  const through = Object.assign(Object.create(store) as Store, { queries: store.queries, read });
-  const every = {
-    types: null,
-    projectId: null,
-    status: null,
-    causes: null,
-    fromKey: null,
-    belowKey: null,
-    limit: 50,
-  };
-  const team = { kind: 'team', teamId, removedSince: 1 } as const;
-  for (const scope of [team, { kind: 'webhook', tag } as const]) {
-    for (const states of [null, ['failed', 'canceled']] as const) {
-      const { rows } = await listDeliveries(through, { ...every, scope, states });
-      assert.equal(rows.length, states === null ? 50 : 0);
-    }
-  }
-  await listEvents(through, {
-    teamId,
-    type: 'y',
-    projectId: null,
-    since: null,
-    until: null,
-    before: null,
-    limit: 5,
-  });
-  assert.ok(asked.length > 10);
-  return asked;
-}
-
 describe('plans', () => {
-  const large = /Seq Scan on (pending|events\w*|deliveries\w*|attempts\w*|event_ids)\b/;
-
   test('no hot statement reads a large table from end to end, 100,000 rows in each', async () => {
     const { store, admin, close } = await open((await createDatabase()).url);
-    const team = await addTeam(store);
-    const { tag } = await addWebhook(store, team);
-    await store.accept({ events: [newEvent(team)] });
-    await admin.query(`
-      INSERT INTO events (seq, team_id, id, type, created_at, created_at_given, accepted_at, test, deliveries, body)
-        SELECT i, '${team}', 'event' || i, 'x', i, 0, i, 0, 1, '' FROM generate_series(1, 100000) i;
-      INSERT INTO deliveries (tag, id, event_seq, type, state, attempts, created_at, finished_at)
-        SELECT '${tag}', 'id' || i, i, 'x', 'delivered', 1, i, i FROM generate_series(1, 100000) i;
-      INSERT INTO attempts (delivery_id, number, event_seq, started_at, duration_ms, timings, url, request_headers, truncated)
-        SELECT 'id' || i, 1, i, i, 1, '', '', '', 0 FROM generate_series(1, 100000) i;
-      INSERT INTO pending (tag, id, event_seq, type, available_at, bytes, created_at)
-        SELECT '${tag}', 'waits' || i, i, 'x', i, 1, i FROM generate_series(1, 100000) i;
-      ANALYZE;`);
-    const texts: { name: string; text: string; values: unknown[] }[] = [];
-    const query = pg.Client.prototype.query;
-    pg.Client.prototype.query = function (this: pg.Client, ...given: unknown[]) {
-      const [first] = given as [{ name?: string; text: string; values: unknown[] }];
-      // Figures go by themselves, once a second whatever there is to do.
-      const hot = first.name !== undefined && first.name !== 'write figures';
-      if (hot) texts.push({ name: first.name ?? '', text: first.text, values: first.values });
-      return (query as (...all: unknown[]) => unknown).apply(this, given);
-    } as typeof query;
-    try {
-      const event = newEvent(team, { id: 'given' });
-      await store.accept({ events: [event] });
-      await store.accept({ events: [{ ...event, uid: newEvent(team).uid }] });
-      const [held, other, failing] = await claimLane(store, tag, startAt);
-      assert.ok(held !== undefined && other !== undefined && failing !== undefined);
-      await store.finish(attemptOf(held, { kind: 'delivered' }));
-      await store.release([{ key: other.key, tag, bytes: 1 }], startAt);
-      await store.finish(attemptOf(failing, { kind: 'retry', at: startAt }));
-    } finally {
-      pg.Client.prototype.query = query;
-    }
-    assert.deepEqual([...new Set(texts.map(({ name }) => name))].toSorted(), [
-      'accept',
-      'claim',
-      'deliver',
-      'finish',
-      'known',
-      'release',
-    ]);
-    await admin.query('SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off');
-    texts.push(...(await listsOf(store, team, tag)));
-    for (const { name, text, values } of texts) {
-      const { rows } = await admin.query({ text: `EXPLAIN ${text}`, values });
-      const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-      assert.doesNotMatch(plan, large, `${name}\n${plan}`);
-    }
+    await checkPlans(store, admin, 100_000);
     await close();
   });
 });

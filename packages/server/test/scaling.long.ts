@@ -1,0 +1,119 @@
+// One, two and three processes on one PostgreSQL: all of them together are not slower than one by much, and the database
+// does no more statements for a delivery. The generator, the receiver and the database share the machine with them. The
+// figures of one run stand in docs/postgres.md.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { makeWebhook, newEvent, until } from './support/calls.ts';
+import { keepDoing } from './support/house.ts';
+import { freePort } from './support/postgres.ts';
+import { startPostgres } from './support/postgres-server.ts';
+import { adminToken, type Posthorn, startPosthorn } from './support/posthorn.ts';
+import { startReceiver } from './support/receiver.ts';
+
+const env = {
+  POSTHORN_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
+  POSTHORN_LOG_LEVEL: 'fatal',
+};
+const publishers = 24;
+const eventsPerCall = 10;
+const endpoints = 10;
+const warmUpMs = 4_000;
+const windowMs = 12_000;
+const rounds = 3;
+const most = 3;
+
+interface Figures {
+  perSecond: number;
+  statementsPerDelivery: number;
+}
+
+const median = (values: number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+test('throughput and statements for a delivery with one, two and three processes', async (t) => {
+  const server = await startPostgres(await freePort(), ['-c', 'shared_preload_libraries=pg_stat_statements']);
+  t.after(() => server.stop());
+
+  const run = async (processes: number, name: string): Promise<Figures> => {
+    const url = await server.createDatabase(name);
+    const admin = new pg.Client({ connectionString: url });
+    await admin.connect();
+    await admin.query('CREATE EXTENSION pg_stat_statements');
+    const receiver = await startReceiver();
+    const nodes: Posthorn[] = [];
+    for (let n = 0; n < processes; n++) nodes.push(await startPosthorn({ ...env, DATABASE_URL: url }));
+    const [first] = nodes;
+    assert.ok(first !== undefined);
+    for (let n = 0; n < endpoints; n++) {
+      const team = await first.call('POST', '/v1/teams', {
+        body: { slug: `t${n}`, name: `t${n}`, plan: 'pro' },
+      });
+      await makeWebhook(first, receiver.url, { teamId: team.body.id });
+      teams[n] = team.body.id;
+    }
+    const publishing = keepDoing(publishers, async (worker, round) => {
+      const node = nodes[(worker + round) % nodes.length];
+      const response = await fetch(`${node?.url}/v1/events?teamId=${teams[(worker + round) % endpoints]}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+        body,
+      });
+      await response.arrayBuffer();
+      // 429 says that the others are behind, which is what is measured.
+      assert.ok(response.status === 202 || response.status === 429, `${response.status}`);
+    });
+    await pause(warmUpMs);
+    await admin.query('SELECT pg_stat_statements_reset()');
+    const from = receiver.requests.length;
+    const startedAt = performance.now();
+    await pause(windowMs);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const received = receiver.requests.length - from;
+    const { rows } = await admin.query(
+      'SELECT sum(calls)::int AS calls FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())',
+    );
+    await publishing.end();
+    await until(
+      async () => (await admin.query('SELECT count(*)::int AS n FROM pending')).rows[0].n,
+      (pending) => pending === 0,
+      120_000,
+    );
+    await Promise.all(nodes.map((node) => node.end('SIGTERM')));
+    await Promise.all(nodes.map((node) => node.close()));
+    await receiver.close();
+    await admin.end();
+    return { perSecond: received / seconds, statementsPerDelivery: rows[0].calls / received };
+  };
+  const teams: string[] = [];
+  const body = JSON.stringify(Array.from({ length: eventsPerCall }, (_, seq) => newEvent(seq)));
+
+  const found = new Map<number, Figures[]>();
+  for (let round = 0; round < rounds; round++) {
+    for (let processes = 1; processes <= most; processes++) {
+      const figures = await run(processes, `r${round}p${processes}`);
+      found.set(processes, [...(found.get(processes) ?? []), figures]);
+    }
+  }
+  const figuresOf = (processes: number): Figures => {
+    const all = found.get(processes) ?? [];
+    return {
+      perSecond: median(all.map(({ perSecond }) => perSecond)),
+      statementsPerDelivery: median(all.map(({ statementsPerDelivery }) => statementsPerDelivery)),
+    };
+  };
+  const one = figuresOf(1);
+  for (let processes = 1; processes <= most; processes++) {
+    const { perSecond, statementsPerDelivery } = figuresOf(processes);
+    t.diagnostic(
+      `${processes}: ${perSecond.toFixed(0)} deliveries/s (${(perSecond / one.perSecond).toFixed(2)} of one), ${statementsPerDelivery.toFixed(3)} statements for a delivery`,
+    );
+  }
+  for (let processes = 2; processes <= most; processes++) {
+    const { perSecond, statementsPerDelivery } = figuresOf(processes);
+    assert.ok(perSecond >= 0.85 * one.perSecond, `${processes}: ${perSecond} of ${one.perSecond}`);
+    // Below one for a few: each statement carries many, with more processes somewhat fewer of them.
+    assert.ok(statementsPerDelivery < 0.5, `${processes}: ${statementsPerDelivery}`);
+  }
+});

@@ -1,0 +1,110 @@
+// The plans of the hot statements and of the lists on PostgreSQL: with so many rows in each large table, none of them
+// reads one from end to end.
+import assert from 'node:assert/strict';
+import pg from 'pg';
+import {
+  addTeam,
+  addWebhook,
+  attemptOf,
+  claimLane,
+  newEvent,
+  startAt,
+} from '../../src/store/conformance/bed.ts';
+import { listDeliveries } from '../../src/store/control/delivery-list.ts';
+import { listEvents } from '../../src/store/control/history.ts';
+import type { Store } from '../../src/store/store.ts';
+
+const large = /Seq Scan on (pending|events\w*|deliveries\w*|attempts\w*|event_ids)\b/;
+
+/** What the lists of a team and of a webhook ask. */
+async function listsOf(store: Store, teamId: string, tag: string) {
+  const asked: { name: string; text: string; values: unknown[] }[] = [];
+  const read: Store['read'] = (query) => {
+    asked.push({ name: 'list', text: query.sql, values: [...query.parameters] });
+    return store.read(query);
+  };
+  const through = Object.assign(Object.create(store) as Store, { queries: store.queries, read });
+  const every = {
+    types: null,
+    projectId: null,
+    status: null,
+    causes: null,
+    fromKey: null,
+    belowKey: null,
+    limit: 50,
+  };
+  const team = { kind: 'team', teamId, removedSince: 1 } as const;
+  for (const scope of [team, { kind: 'webhook', tag } as const]) {
+    for (const states of [null, ['failed', 'canceled']] as const) {
+      const { rows } = await listDeliveries(through, { ...every, scope, states });
+      assert.equal(rows.length, states === null ? 50 : 0);
+    }
+  }
+  await listEvents(through, {
+    teamId,
+    type: 'y',
+    projectId: null,
+    since: null,
+    until: null,
+    before: null,
+    limit: 5,
+  });
+  assert.ok(asked.length > 10);
+  return asked;
+}
+
+/**
+ * Asserts that no hot statement of `store` reads a large table from end to end.
+ * @param admin a session with its empty database
+ */
+export async function checkPlans(store: Store, admin: pg.Client, rows: number): Promise<void> {
+  const team = await addTeam(store);
+  const { tag } = await addWebhook(store, team);
+  await store.accept({ events: [newEvent(team)] });
+  await admin.query(`
+    INSERT INTO events (seq, team_id, id, type, created_at, created_at_given, accepted_at, test, deliveries, body)
+      SELECT i, '${team}', 'event' || i, 'x', i, 0, i, 0, 1, '' FROM generate_series(1, ${rows}) i;
+    INSERT INTO deliveries (tag, id, event_seq, type, state, attempts, created_at, finished_at)
+      SELECT '${tag}', 'id' || i, i, 'x', 'delivered', 1, i, i FROM generate_series(1, ${rows}) i;
+    INSERT INTO attempts (delivery_id, number, event_seq, started_at, duration_ms, timings, url, request_headers, truncated)
+      SELECT 'id' || i, 1, i, i, 1, '', '', '', 0 FROM generate_series(1, ${rows}) i;
+    INSERT INTO pending (tag, id, event_seq, type, available_at, bytes, created_at)
+      SELECT '${tag}', 'waits' || i, i, 'x', i, 1, i FROM generate_series(1, ${rows}) i;
+    ANALYZE;`);
+  const texts: { name: string; text: string; values: unknown[] }[] = [];
+  const query = pg.Client.prototype.query;
+  pg.Client.prototype.query = function (this: pg.Client, ...given: unknown[]) {
+    const [first] = given as [{ name?: string; text: string; values: unknown[] }];
+    // Figures go by themselves, once a second whatever there is to do.
+    const hot = first.name !== undefined && first.name !== 'write figures';
+    if (hot) texts.push({ name: first.name ?? '', text: first.text, values: first.values });
+    return (query as (...all: unknown[]) => unknown).apply(this, given);
+  } as typeof query;
+  try {
+    const event = newEvent(team, { id: 'given' });
+    await store.accept({ events: [event] });
+    await store.accept({ events: [{ ...event, uid: newEvent(team).uid }] });
+    const [held, other, failing] = await claimLane(store, tag, startAt);
+    assert.ok(held !== undefined && other !== undefined && failing !== undefined);
+    await store.finish(attemptOf(held, { kind: 'delivered' }));
+    await store.release([{ key: other.key, tag, bytes: 1 }], startAt);
+    await store.finish(attemptOf(failing, { kind: 'retry', at: startAt }));
+  } finally {
+    pg.Client.prototype.query = query;
+  }
+  assert.deepEqual([...new Set(texts.map(({ name }) => name))].toSorted(), [
+    'accept',
+    'claim',
+    'deliver',
+    'finish',
+    'known',
+    'release',
+  ]);
+  await admin.query('SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off');
+  texts.push(...(await listsOf(store, team, tag)));
+  for (const { name, text, values } of texts) {
+    const explained = await admin.query({ text: `EXPLAIN ${text}`, values });
+    const plan = explained.rows.map((row) => row['QUERY PLAN']).join('\n');
+    assert.doesNotMatch(plan, large, `${name}\n${plan}`);
+  }
+}
