@@ -85,6 +85,23 @@ describe('one node accepts, another sends', () => {
   });
 });
 
+test('an endpoint that fails opens its breaker, which rests in the database and comes back', async (t) => {
+  const receiver = await startReceiver();
+  t.after(() => receiver.close());
+  const node = await startPosthorn({
+    ...settings,
+    DATABASE_URL: (await createDatabase()).url,
+    POSTHORN_BREAKER_FAILURES: '2',
+  });
+  t.after(() => node.close());
+  await makeWebhook(node, receiver.url);
+  receiver.script({ status: 500 }, { status: 500 }, { status: 500 }, { status: 200 });
+  const ids: string[] = [];
+  for (let seq = 0; seq < 6; seq++) ids.push((await publish(node, newEvent(seq))).id);
+  for (const id of ids) await deliveryIn(node, 'delivered', id);
+  assert.doesNotMatch(node.output(), /"msg":"fault"/);
+});
+
 describe('a node is paused in the middle of a write', () => {
   let url = '';
   let admin: pg.Client;

@@ -379,7 +379,8 @@ export class Dispatcher {
     const { store, clock } = this.#parts;
     const now = clock.now();
     store.setLaneOpen(lane.tag, false);
-    this.#postpone(lane, now, now + waitMs);
+    // Monotonic time has parts of a millisecond, and the store none.
+    this.#postpone(lane, now, Math.ceil(now + waitMs));
   }
 
   #start(lane: Lane, task: Task, endpoint: Endpoint, nowMs: number): void {
