@@ -14,6 +14,7 @@ import {
   startDashboard,
   watchComplaints,
 } from './support/dashboard.ts';
+import { setUpWebhook, watchArrival } from './support/webhook-steps.ts';
 
 let dashboard: Dashboard;
 before(async () => {
@@ -120,6 +121,16 @@ test('the documented steps: events, projects, URL, Create Webhook, the secret on
   assert.equal(made?.projectIds?.length, 1);
   const stored = await page.evaluate(() => JSON.stringify([sessionStorage, localStorage]));
   assert.ok(!stored.includes(secret), 'the secret is kept nowhere');
+});
+
+test('an event arrives on the webhook’s page while somebody looks at it', async (t) => {
+  const live = await startDashboard();
+  t.after(() => live.close());
+  const receiver = await startReceiver();
+  t.after(() => receiver.close());
+  const page = await live.signIn();
+  await setUpWebhook(page, live.address('settings/webhooks'), receiver);
+  await watchArrival(page, live.posthorn, receiver);
 });
 
 test('the keyboard alone creates a webhook', async (t) => {

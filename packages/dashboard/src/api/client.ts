@@ -29,7 +29,8 @@ export interface CallOptions {
 
 const timeoutMs = 30_000;
 const mostTries = 4;
-const longestPauseMs = 20_000;
+/** A longer pause is the person's to take, who is told. */
+const longestPauseMs = 10_000;
 
 const unanswered =
   'Posthorn does not answer. Check that it runs and that you are online; what you typed is still here.';
@@ -48,8 +49,11 @@ export async function call<Answer>(method: string, path: string, options: CallOp
       if (!(await endedSession(options.signal))) throw failure;
       continue;
     }
-    if (tries >= mostTries || !isWorthRepeating(method, failure.status)) throw failure;
-    await pause(Math.min(retryAfterMs ?? 300 * 2 ** tries, longestPauseMs), options.signal);
+    const pauseMs = retryAfterMs ?? 300 * 2 ** tries;
+    if (tries >= mostTries || pauseMs > longestPauseMs || !isWorthRepeating(method, failure.status)) {
+      throw failure;
+    }
+    await pause(pauseMs, options.signal);
   }
 }
 

@@ -34,6 +34,10 @@ export interface InvitationPreview {
   email: string;
   role: Role;
   team: { slug: string; name: string };
+  invitedBy: string;
+  expiresAt: number;
+  /** Whether somebody with the address has an account, which they then show to be theirs. */
+  account: boolean;
 }
 
 export interface EventType {

@@ -51,7 +51,7 @@ async function signIn(
   assert.equal(link.status, 201, JSON.stringify(link.body));
   const context = await newContext(posthorn, browser, viewport);
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(20_000);
   await page.goto(link.body.url);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page

@@ -9,6 +9,13 @@ import { Field, Input } from '../../kit/Field.tsx';
 import { Loaded, Notice, Skeleton } from '../../kit/Page.tsx';
 import './sign-in.css';
 
+export const useSignInMethods = () =>
+  useQuery({
+    queryKey: ['sign-in methods'],
+    staleTime: 60_000,
+    queryFn: ({ signal }) => call<SignInMethods>('GET', '/v1/sign-in-methods', { signal, anonymous: true }),
+  });
+
 interface Props {
   /** Over a page: it must not be left, so the provider opens in another tab. */
   inPlace?: boolean;
@@ -18,11 +25,7 @@ interface Props {
 }
 
 export default function SignInForm({ inPlace = false, next, onSignedIn }: Props) {
-  const methods = useQuery({
-    queryKey: ['sign-in methods'],
-    staleTime: 60_000,
-    queryFn: ({ signal }) => call<SignInMethods>('GET', '/v1/sign-in-methods', { signal, anonymous: true }),
-  });
+  const methods = useSignInMethods();
   return (
     <Loaded query={methods} skeleton={<Skeleton height={200} />}>
       {({ password, oidc }) => (

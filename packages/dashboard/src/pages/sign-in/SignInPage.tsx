@@ -92,10 +92,24 @@ function providerSentence(code: string | null): string | null {
   if (code === null) return null;
   return (
     providerSentences[code] ??
-    'Signing in with the provider did not work. Try again, or ask whoever runs this server.'
+    'Signing in with the provider did not work. Try again; if it fails once more, the server’s log has the cause.'
   );
 }
 
 const providerSentences: Record<string, string> = {
   access_denied: 'The provider did not let you in, or you stopped there. Try again.',
+  oidc_off: 'This server has no provider to sign in with. Use your password or a sign-in link.',
+  oidc_state:
+    'This way back from the provider was used already, or began in another browser. Try again from here.',
+  oidc_unknown:
+    'Nobody here is known by this identity. Ask an owner of your team for an invitation, and open it before you sign in.',
+  oidc_unverified:
+    'The provider does not vouch for your e-mail address. Verify it there, then open the invitation again.',
+  invitation_gone: 'The invitation was used, taken back, or is too old. Ask for another one.',
+  invitation_email:
+    'The invitation is for another e-mail address than the provider has for you. Sign in there with the invited one.',
+  sign_in_first:
+    'You have an account here already. Sign in to it with your password or a link, then open the invitation again.',
+  no_team: 'You are in no team any more. Ask an owner for an invitation.',
+  too_many_tries: 'There were too many tries. Wait a minute, then try again.',
 };

@@ -1,10 +1,9 @@
 // Selecting the events to listen to, by category: Vercel's three first and open, then every other one, searchable, the
 // raw type beside the label and a sample payload one click away.
 import { Braces, ChevronRight, Search } from 'lucide-react';
-import { useDeferredValue, useId, useMemo, useState } from 'react';
+import { memo, useCallback, useDeferredValue, useEffect, useId, useMemo, useRef, useState } from 'react';
 import type { EventType } from '../../api/types.ts';
 import { Badge } from '../../kit/Badge.tsx';
-import { IconButton } from '../../kit/Button.tsx';
 import { Code } from '../../kit/Code.tsx';
 import { Dialog } from '../../kit/Dialog.tsx';
 import { Checkbox, Input } from '../../kit/Field.tsx';
@@ -35,15 +34,20 @@ export function EventPicker({ types, value, onChange, isSelective, isCompact = f
   const found = categories
     .map(({ name, types: own }) => ({ name, types: own.filter((type) => fits(type, wanted)) }))
     .filter(({ types: own }) => own.length > 0);
-  const set = (names: readonly string[], on: boolean) => {
-    const next = new Set(chosen);
+  const latest = useRef({ chosen, types, onChange });
+  useEffect(() => {
+    latest.current = { chosen, types, onChange };
+  });
+  const set = useCallback((names: readonly string[], on: boolean) => {
+    const { chosen: before, types: all, onChange: change } = latest.current;
+    const next = new Set(before);
     for (const name of names) {
       if (on) next.add(name);
       else next.delete(name);
     }
     // In the catalogue's order, whatever the order of the clicks.
-    onChange([...types.map(({ type }) => type).filter((type) => next.delete(type)), ...next]);
-  };
+    change([...all.map(({ type }) => type).filter((type) => next.delete(type)), ...next]);
+  }, []);
   return (
     <div className="picker">
       <div className="picker-search">
@@ -153,29 +157,60 @@ function Category({
       <ul id={`${id}-list`} hidden={!isOpen} className="category-list">
         {isOpen
           ? types.map((type) => (
-              <li key={type.type} className="event-row">
-                <Checkbox
-                  label={type.label}
-                  hint={type.description}
-                  disabled={isSelective && type.requiresAllProjects}
-                  checked={chosen.has(type.type) && !(isSelective && type.requiresAllProjects)}
-                  onChange={(event) => onSet([type.type], event.target.checked)}
-                />
-                {type.availability === 'integration' ? <Badge>Integrations</Badge> : null}
-                <code className="event-type">{type.type}</code>
-                <IconButton
-                  icon={Braces}
-                  size="small"
-                  label={`Sample payload of ${type.type}`}
-                  onClick={() => onSample(type)}
-                />
-              </li>
+              <EventRow
+                key={type.type}
+                type={type}
+                isOff={isSelective && type.requiresAllProjects}
+                isChosen={chosen.has(type.type)}
+                onSet={onSet}
+                onSample={onSample}
+              />
             ))
           : null}
       </ul>
     </section>
   );
 }
+
+/** One of more than a hundred: drawn again only when something about it has changed. */
+const EventRow = memo(function EventRow({
+  type,
+  isOff,
+  isChosen,
+  onSet,
+  onSample,
+}: {
+  type: EventType;
+  isOff: boolean;
+  isChosen: boolean;
+  onSet(names: readonly string[], on: boolean): void;
+  onSample(type: EventType): void;
+}) {
+  const name = `Sample payload of ${type.type}`;
+  return (
+    <li className="event-row">
+      <Checkbox
+        label={type.label}
+        hint={type.description}
+        disabled={isOff}
+        checked={isChosen && !isOff}
+        onChange={(event) => onSet([type.type], event.target.checked)}
+      />
+      {type.availability === 'integration' ? <Badge>Integrations</Badge> : null}
+      <code className="event-type">{type.type}</code>
+      <button
+        type="button"
+        className="icon-button"
+        data-size="small"
+        aria-label={name}
+        title={name}
+        onClick={() => onSample(type)}
+      >
+        <Braces size={16} aria-hidden />
+      </button>
+    </li>
+  );
+});
 
 function groupTypes(types: readonly EventType[]): { name: string; types: EventType[] }[] {
   const groups = new Map<string, EventType[]>();
