@@ -94,11 +94,13 @@ taken AS (
 verdict AS MATERIALIZED (
   SELECT k.tag, k.touched, k.untouched, k.special, k.alive, k.shift_ms, k.lane_now, least(f.next, h.next) AS next
     FROM looked k
+    -- Joined before the next, whose look in the index then begins there and not at all that has left the lane.
     LEFT JOIN LATERAL (
-      SELECT p.available_at AS next FROM pending p,
-             LATERAL (SELECT max(t.available_at) AS at, max(t.id) AS id FROM
-                       (SELECT t.available_at, t.id FROM fitting t WHERE t.tag = k.tag
-                         ORDER BY t.available_at DESC, t.id DESC LIMIT 1) t) last
+      SELECT t.available_at AS at, t.id FROM fitting t WHERE t.tag = k.tag
+       ORDER BY t.available_at DESC, t.id DESC LIMIT 1
+    ) last ON true
+    LEFT JOIN LATERAL (
+      SELECT p.available_at AS next FROM pending p
        WHERE p.tag = k.tag AND p.available_at < ${orderedOffset} AND p.available_at < ${heldAt}
          AND p.available_at >= coalesce(last.at, -9000000000000000)
          AND (last.at IS NULL OR (p.available_at, p.id) > (last.at, last.id))
