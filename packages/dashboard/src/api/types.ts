@@ -199,3 +199,103 @@ export interface WebhookHealth {
   lastFailure: { at: number; cause: string; status: number | null; message: string } | null;
   advice: string | null;
 }
+
+/** A page of a list that goes by time. */
+export interface TimePage {
+  next: number | null;
+}
+
+export interface EventSummary {
+  id: string;
+  type: string;
+  projectId: string | null;
+  region: string | null;
+  createdAt: number;
+  test: boolean;
+  deliveries: number;
+}
+
+export interface FullEvent extends Omit<EventSummary, 'deliveries'> {
+  body: string;
+  deliveries: Delivery[];
+}
+
+export interface Matching {
+  webhooks: { id: string; url: string; matched: boolean; reason: string | null; message: string }[];
+}
+
+export interface Overview {
+  stepMs: number;
+  points: {
+    at: number;
+    accepted: number;
+    delivered: number;
+    failed: number;
+    attempts: number;
+    attemptsFailed: number;
+  }[];
+  totals: { accepted: number; delivered: number; failed: number; pending: number };
+  attention: { webhookId: string; url: string; message: string; severity: 'warning' | 'error' }[];
+}
+
+export interface Variable {
+  id: string;
+  key: string;
+  value?: string;
+  type: string;
+  target: string[];
+  gitBranch?: string | null;
+}
+
+export interface Member {
+  uid: string;
+  email: string;
+  username: string;
+  name?: string;
+  role: Role;
+}
+
+export interface Invitation {
+  id: string;
+  email: string;
+  role: Role;
+  createdAt: number;
+  expiresAt: number;
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  role: string;
+  createdAt: number;
+  expiresAt: number | null;
+  lastUsedAt: number | null;
+}
+
+/** One of the person's sessions. */
+export interface SignedInPlace {
+  id: string;
+  createdAt: number;
+  lastSeenAt: number;
+  expiresAt: number;
+  address: string | null;
+  userAgent: string | null;
+  current: boolean;
+}
+
+export interface SystemState {
+  version: string;
+  store: { kind: 'sqlite' | 'postgres'; version: string; sizeBytes: number | null };
+  nodes: {
+    id: string;
+    roles: string[] | null;
+    startedAt: number;
+    lastSeenAt: number;
+    version: string | null;
+    current: boolean;
+  }[];
+  backlog: { pending: number; held: number; oldestAt: number | null };
+  lanes: { active: number; waiting: number; openBreakers: number };
+  retentionMs: number;
+  settings: { name: string; value: string | null; source: string }[];
+}

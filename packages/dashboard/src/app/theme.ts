@@ -46,3 +46,14 @@ export function useTheme(): Theme {
     () => current,
   );
 }
+
+/** The theme as it is shown; for what is drawn and not styled. */
+export function useResolvedTheme(): string {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => document.documentElement.dataset.theme ?? 'light',
+  );
+}

@@ -34,7 +34,7 @@ async function firstOf({ posthorn }: Dashboard, query: string): Promise<string> 
 }
 
 /** Webhooks with deliveries behind them; resolves when the receiver that answers has had them all. */
-async function prepareDeliveries({ posthorn }: Dashboard): Promise<{ good: string }> {
+export async function prepareDeliveries({ posthorn }: Dashboard): Promise<{ good: string }> {
   const receiver = await startReceiver();
   const failing = await startReceiver();
   failing.script(

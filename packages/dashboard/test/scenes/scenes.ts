@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import type { Dashboard } from '../support/dashboard.ts';
 import { deliveriesScene } from './deliveries.ts';
 import { signInScene } from './sign-in.ts';
+import { teamScene } from './team.ts';
 import { webhooksScene } from './webhooks.ts';
 
 export interface Picture {
@@ -15,4 +16,4 @@ export interface Picture {
 /** What it starts beside the server ends with the process. */
 export type Scene = (dashboard: Dashboard) => Promise<Picture[]>;
 
-export const scenes: readonly Scene[] = [signInScene, webhooksScene, deliveriesScene];
+export const scenes: readonly Scene[] = [signInScene, webhooksScene, deliveriesScene, teamScene];

@@ -9,6 +9,7 @@ import { sentenceOf } from '../../api/client.ts';
 import { useLive } from '../../api/live.ts';
 import type { Delivery, Page } from '../../api/types.ts';
 import { now } from '../../app/clock.ts';
+import { type ListPage, useLongList } from '../../app/long-list.ts';
 import { useTeam } from '../../app/session.tsx';
 import { useUrlState } from '../../app/url-state.ts';
 import { DeliveryStatus, HttpStatus, Status } from '../../kit/Badge.tsx';
@@ -20,7 +21,7 @@ import { PlainLine } from '../../kit/PlainText.tsx';
 import { Time } from '../../kit/Time.tsx';
 import { FilterBar } from './Filters.tsx';
 import { type Filters, filterNames, fits, isFiltered, queryOf } from './filters.ts';
-import { type ListPage, useLongList } from './long-list.ts';
+import '../../kit/lists.css';
 import './deliveries.css';
 
 const pageSize = 50;

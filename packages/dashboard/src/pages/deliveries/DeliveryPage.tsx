@@ -18,6 +18,7 @@ import { PlainLine, PlainText } from '../../kit/PlainText.tsx';
 import { Time } from '../../kit/Time.tsx';
 import { useToast } from '../../kit/Toasts.tsx';
 import { AttemptList } from './AttemptList.tsx';
+import '../../kit/lists.css';
 import './delivery.css';
 
 export default function DeliveryPage() {

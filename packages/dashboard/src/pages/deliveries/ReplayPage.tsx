@@ -18,6 +18,7 @@ import { Card, Empty, Loaded, Notice, PageHeader, SkeletonRows } from '../../kit
 import { Time } from '../../kit/Time.tsx';
 import { useToast } from '../../kit/Toasts.tsx';
 import { atOfInput } from './filters.ts';
+import '../../kit/lists.css';
 import './delivery.css';
 
 const periods = [
