@@ -14,7 +14,7 @@ const series = [
   { name: 'accepted', label: 'Events accepted', token: '--gray-600' },
 ] as const;
 
-export function Chart({ overview }: { overview: Overview }) {
+export default function Chart({ overview }: { overview: Overview }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const theme = useResolvedTheme();

@@ -1,6 +1,7 @@
 // Overview: what was accepted, delivered and failed, over an hour, a day or 30 days, and the webhooks that need somebody.
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { CircleAlert, CircleCheck, TriangleAlert, Webhook } from 'lucide-react';
+import { lazy, Suspense } from 'react';
 import { Link } from 'wouter';
 import type { Overview } from '../../api/types.ts';
 import { useTeam } from '../../app/session.tsx';
@@ -10,7 +11,6 @@ import { formatCount } from '../../kit/format.ts';
 import { Card, Empty, Loaded, PageHeader, Skeleton } from '../../kit/Page.tsx';
 import { PlainLine, PlainText } from '../../kit/PlainText.tsx';
 import { Tabs } from '../../kit/Tabs.tsx';
-import { Chart } from './Chart.tsx';
 import './overview.css';
 
 const ranges = [
@@ -21,6 +21,14 @@ const ranges = [
 type Range = (typeof ranges)[number]['value'];
 
 const refreshMs = 10_000;
+const chartHeight = 260;
+
+// A chunk of its own, so that the figures never wait for it, nor fail with it: uPlot refuses to load in a browser whose
+// language it does not understand.
+const Chart = lazy(() => import('./Chart.tsx').catch(() => ({ default: NoChart })));
+const NoChart = () => (
+  <p className="quiet">The chart could not be loaded. The figures above are right all the same.</p>
+);
 
 export default function OverviewPage() {
   const { call, key } = useTeam();
@@ -39,8 +47,12 @@ export default function OverviewPage() {
         <div className="overview">
           <Totals totals={overview.data?.totals} />
           <Card title="Deliveries over time">
-            <Loaded query={overview} skeleton={<Skeleton height={260} />}>
-              {(data) => <Chart overview={data} />}
+            <Loaded query={overview} skeleton={<Skeleton height={chartHeight} />}>
+              {(data) => (
+                <Suspense fallback={<Skeleton height={chartHeight} />}>
+                  <Chart overview={data} />
+                </Suspense>
+              )}
             </Loaded>
           </Card>
           <Loaded query={overview} skeleton={null}>
