@@ -197,7 +197,13 @@ export function describeReplaying(open: OpenStore): void {
         const outcome = await store.finish(attemptOf(again as Claimed, { kind: 'retry', at: retryAt }, now));
         assert.deepEqual(outcome, { kind: 'written', dueAt: retryAt });
         assert.deepEqual(await claimLane(store, hook.tag, retryAt - 1), []);
-        assert.equal((await claimLane(store, hook.tag, retryAt)).length, 1);
+        const [third] = await claimLane(store, hook.tag, retryAt);
+        // Asked for while it is under way, one more follows at once.
+        assert.equal(await store.redeliver(keys[0] ?? '', retryAt, auditStep(store, 'x')), 'queued');
+        const later = { kind: 'retry', at: retryAt + minute } as const;
+        const asked = await store.finish(attemptOf(third as Claimed, later, retryAt + 5));
+        assert.deepEqual(asked, { kind: 'written', dueAt: retryAt + 5 });
+        assert.equal((await claimLane(store, hook.tag, retryAt + 5)).length, 1);
       }),
     );
 
