@@ -10,6 +10,7 @@ import { measureBacklog } from './scenarios/backlog.ts';
 import { measureFairness } from './scenarios/fairness.ts';
 import { measureHistory } from './scenarios/history.ts';
 import { measureLatency } from './scenarios/latency.ts';
+import { measureRecovery } from './scenarios/recovery.ts';
 import { measureReplay } from './scenarios/replay.ts';
 import type { Setting } from './scenarios/rounds.ts';
 import { measureThroughput } from './scenarios/throughput.ts';
@@ -40,13 +41,14 @@ const { values: options } = parseArgs({
 
 /** The scenarios that the plan has and the options ask for, each ready to run. */
 function chooseScenarios(plan: Plan, setting: Setting): [name: string, measure: () => Promise<Row[]>][] {
-  const { latency, fairness, backlog, history, replay } = plan;
+  const { latency, fairness, backlog, recovery, history, replay } = plan;
   const throughput = plan.throughput.filter(({ fanout }) => isChosen(options.fanout, String(fanout)));
   const all: [string, (() => Promise<Row[]>) | null][] = [
     ['throughput', () => measureThroughput(setting, throughput)],
     ['latency', () => measureLatency(setting, latency)],
     ['fairness', fairness.length === 0 ? null : () => measureFairness(setting, fairness)],
     ['backlog', backlog && (() => measureBacklog(setting, backlog))],
+    ['recovery', recovery && (() => measureRecovery(setting, recovery))],
     ['history', history && (() => measureHistory(setting, history))],
     ['replay', replay && (() => measureReplay(setting, replay))],
   ];

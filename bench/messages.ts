@@ -37,6 +37,26 @@ export interface Expecting {
   kind: 'expecting';
 }
 
+/** To the endpoints that are down. Answered by `RecoveryReport` when all that waited has come. */
+export interface RecoveryOrder {
+  kind: 'recover';
+}
+
+/** From endpoints that were down: what came since they recovered, in the order of the endpoints. */
+export interface RecoveryReport {
+  kind: 'recovered';
+  delivered: number;
+  duplicates: number;
+  invented: number;
+  /** Requests answered 503 before. */
+  refused: number;
+  firstUs: number;
+  lastUs: number;
+  /** The most requests at once, and a second over any ten seconds. */
+  mostAtOnce: number[];
+  mostPerSecond: number[];
+}
+
 /** From the sink, when all that it expected has come, or nothing new came for `stallMs`. */
 export interface DrainReport {
   kind: 'drained';
@@ -67,7 +87,14 @@ export interface Seeded {
   deliveries: number;
 }
 
-export type Report = PublishReport | Expecting | DrainReport | TallyReport | Listening | Seeded;
+export type Report =
+  | PublishReport
+  | Expecting
+  | DrainReport
+  | TallyReport
+  | Listening
+  | Seeded
+  | RecoveryReport;
 
 /** From a process that serves, once it does. */
 export interface Listening {

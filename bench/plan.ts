@@ -17,6 +17,20 @@ export interface Plan {
     ratePerSecond: number;
     seconds: number;
   } | null;
+  recovery: {
+    /** Events that are published during the outage, each for one of the endpoints. */
+    waiting: number;
+    endpoints: number;
+    /** The outage lasts so long at least. */
+    outageSeconds: number;
+    /** The limits of a third of the endpoints each; the last third has none. */
+    maxConcurrency: number;
+    ratePerSecond: number;
+    /** The healthy endpoint. */
+    warmUp: number;
+    healthyPerSecond: number;
+    seconds: number;
+  } | null;
   history: {
     attempts: number;
     /** The part of them that belongs to the webhook that is measured; the rest is spread over `teams`. */
@@ -64,6 +78,7 @@ export const quickPlan: Plan = {
   latency: { ratePerSecond: 200, warmUp: 2_000, seconds: 3 },
   fairness: [],
   backlog: null,
+  recovery: null,
   history: null,
   replay: null,
 };
@@ -101,6 +116,16 @@ export const fullPlan: Plan = {
     steady: { rounds: 3, events: 40_000 },
     ratePerSecond: 200,
     seconds: 15,
+  },
+  recovery: {
+    waiting: 100_000,
+    endpoints: 30,
+    outageSeconds: 60,
+    maxConcurrency: 4,
+    ratePerSecond: 200,
+    warmUp: 10_000,
+    healthyPerSecond: 200,
+    seconds: 30,
   },
   history: {
     attempts: 10_000_000,

@@ -82,6 +82,21 @@ const shortfalls: [name: string, within: Partial<Row>, beyond: Partial<Row>][] =
     { scenario: 'replay', p99Ms: 6, aloneP99Ms: 1 },
     { scenario: 'replay', p99Ms: 6.1, aloneP99Ms: 1 },
   ],
+  [
+    'a limit on requests at once that did not hold',
+    { scenario: 'recovery', concurrencyShare: 1, rateShare: 1.1 },
+    { scenario: 'recovery', concurrencyShare: 1.25, rateShare: 1.1 },
+  ],
+  [
+    'a rate that did not hold',
+    { scenario: 'recovery', concurrencyShare: 1, rateShare: 1.1 },
+    { scenario: 'recovery', concurrencyShare: 1, rateShare: 1.11 },
+  ],
+  [
+    'a healthy endpoint beside those that recover',
+    { scenario: 'recovery', p99Ms: 13, aloneP99Ms: 8 },
+    { scenario: 'recovery', p99Ms: 13.1, aloneP99Ms: 8 },
+  ],
   ['duplicates', { duplicates: 0 }, { duplicates: 1 }],
 ];
 

@@ -8,7 +8,7 @@ export type Store = 'relay' | 'sqlite' | 'postgres';
 
 /** Figures are medians over the rounds, `…Min` and `…Max` beside them; null where a figure has no meaning. */
 export interface Row {
-  scenario: 'throughput' | 'latency' | 'fairness' | 'backlog' | 'history' | 'replay';
+  scenario: 'throughput' | 'latency' | 'fairness' | 'backlog' | 'recovery' | 'history' | 'replay';
   store: Store;
   fanout: number;
   rounds: number;
@@ -89,6 +89,8 @@ const mostMsBeyondFsync = 25;
 /** How much longer the healthy endpoint's p99 may be beside hostile ones: so many times, or so many ms more. */
 const mostFairness = { mixed: { ratio: 1.5, ms: 15 }, silent: { ratio: 1.3, ms: 5 } };
 const mostBacklog = { readyMs: 3_000, rssMb: 300, p99Ratio: 2, p99Ms: 5, leastSteadyRatio: 0.9 };
+/** Limits hold to within a tenth over any ten seconds; requests at once are never more. */
+const mostRecovery = { concurrencyShare: 1, rateShare: 1.1, ratio: 1.2, ms: 5 };
 const mostHistory = { ratio: 1.2, ms: 5 };
 const mostReplay = { ratio: 1.2, ms: 5 };
 
@@ -148,6 +150,17 @@ export function findShortfalls(rows: Row[], machine: Machine): string[] {
       const pace = row.replayRate === null ? 'at full speed' : `at ${row.replayRate}/s`;
       found.push(`${name}: p99 is ${row.p99Ms} ms beside a replay ${pace} and ${row.aloneP99Ms} ms alone.`);
     }
+    if (row.scenario === 'recovery') {
+      for (const share of ['concurrencyShare', 'rateShare'] as const) {
+        if (number(share) > mostRecovery[share])
+          found.push(`${name}: an endpoint got ${row[share]} of its limit (${share}).`);
+      }
+      if (isLonger('p99Ms', 'aloneP99Ms', mostRecovery)) {
+        found.push(
+          `${name}: a healthy endpoint’s p99 is ${row.p99Ms} ms beside those that recover and ${row.aloneP99Ms} ms alone.`,
+        );
+      }
+    }
     if (row.scenario === 'history') {
       const pairs: [figure: string, than: string][] = [
         ['p50Ms', 'emptyP50Ms'],
@@ -191,6 +204,9 @@ const columns: [heading: string, figure: keyof Row][] = [
   ['kept', 'attemptsKept'],
   ['claim p50', 'claimP50Ms'],
   ['list p50', 'listP50Ms'],
+  ['drain s', 'drainSeconds'],
+  ['at once of limit', 'concurrencyShare'],
+  ['a second of limit', 'rateShare'],
   ['fsync p99', 'fsyncP99Ms'],
   ['µs CPU/delivery', 'cpuMicrosPerDelivery'],
   ['B written/delivery', 'bytesWrittenPerDelivery'],

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Listening, PublishOrder, Report, SinkOrder } from './messages.ts';
+import type { Listening, PublishOrder, RecoveryOrder, Report, SinkOrder } from './messages.ts';
 
 type ReportOf<Kind extends Report['kind']> = Extract<Report, { kind: Kind }>;
 
@@ -40,7 +40,7 @@ export class Worker {
     return this.#child.pid ?? 0;
   }
 
-  send(order: PublishOrder | SinkOrder): void {
+  send(order: PublishOrder | SinkOrder | RecoveryOrder): void {
     this.#child.send(order);
   }
 

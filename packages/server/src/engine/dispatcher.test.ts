@@ -331,6 +331,18 @@ describe('the breaker', () => {
     assert.equal(bed.sender.sent.length, sent, 'what is born meanwhile goes back too');
   });
 
+  test('what comes during a rest waits until a whole millisecond, as stores keep them', async () => {
+    const bed = new Bed();
+    await open(bed);
+    // The wall clock has whole milliseconds, the monotonic one has not.
+    await bed.clock.advance(100.4);
+    bed.clock.jump(-0.4);
+    bed.bear('lane', 5);
+    await settle();
+    const until = bed.store.markers.get('lane') ?? Number.NaN;
+    assert.equal(until, bed.clock.now() + 900);
+  });
+
   test('it probes with one delivery, rests twice as long after a failure, and goes on after a success', async () => {
     const bed = new Bed();
     await open(bed);

@@ -142,7 +142,7 @@ export class Tally {
 
   /** Notes until when (epoch ms) a lane rests, null when it does no more. */
   rests(tag: string, until: number | null): void {
-    this.#of(tag).restsUntil = until;
+    this.#of(tag).restsUntil = until === null ? null : Math.ceil(until);
   }
 
   /** What is to be written next, counted anew from here on; null if nothing is. */
