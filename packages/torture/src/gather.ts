@@ -98,7 +98,7 @@ export async function gather(
     delivery.log = await driver.readAttempts(0, id);
   });
   const events = await gatherEvents(driver, known);
-  return { events, deliveries, fenced };
+  return { events, deliveries, readAt: Date.now(), fenced };
 }
 
 /** One attempt with success, one request with success: there is nothing more to learn. */

@@ -7,7 +7,7 @@ import { isProtection, protections } from './break/protections.ts';
 import { brokenRuns } from './break/runs.ts';
 import { newSeed } from './chance.ts';
 import { noCounts } from './judge/judge.ts';
-import { type NamedRun, quickRuns } from './plan.ts';
+import { fullRuns, type NamedRun, quickRuns } from './plan.ts';
 import { describeRun, type RunReport, writeResults } from './results.ts';
 import type { RunResult } from './run.ts';
 
@@ -15,6 +15,8 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     break: { type: 'string' },
+    /** Runs whose name has this in it. */
+    only: { type: 'string', default: '' },
     seed: { type: 'string' },
     dir: { type: 'string', default: tmpdir() },
     keep: { type: 'boolean', default: false },
@@ -28,8 +30,9 @@ if (off !== null && !isProtection(off)) {
   process.stderr.write(`--break takes one of ${Object.keys(protections).join(', ')}.\n`);
   process.exit(2);
 }
-const runs = off === null ? quickRuns : brokenRuns(off);
-for (const [index, named] of runs.entries()) {
+const whole = values.quick ? quickRuns : fullRuns;
+const wanted = (off === null ? whole : brokenRuns(off)).filter(({ name }) => name.includes(values.only));
+for (const [index, named] of wanted.entries()) {
   const report = await doRun(named, seed + index);
   reports.push(report);
   process.stdout.write(`${describeRun(report)}\n`);
@@ -43,8 +46,9 @@ async function doRun(named: NamedRun, runSeed: number): Promise<RunReport> {
   const say = (line: string) => process.stdout.write(`  ${elapsed().toFixed(1).padStart(6)} s  ${line}\n`);
   const dir = mkdtempSync(join(values.dir, 'posthorn-torture-'));
   process.stdout.write(`${named.name}, in ${dir}\n`);
-  const { driver, skipped, run } = await named.prepare(dir, runSeed);
+  const { driver, skipped, run, remove } = await named.prepare(dir, runSeed);
   const { counts, kills, findings, verdict } = await run(say).catch(broken);
+  remove();
   const kept = values.keep || verdict === 'fail';
   if (kept) say(`its journal and logs are kept in ${dir}`);
   else rmSync(dir, { recursive: true, force: true });

@@ -75,7 +75,10 @@ export async function run<Sender extends Driver>(plan: RunPlan<Sender>): Promise
       runPublishers(setting, seed, plan.load),
       hurt,
       ...(driver.abilities.has('changes') ? [runHookChanges(setting, seed)] : []),
-      ...(driver.abilities.has('projects') ? [runProjectChanges(setting, seed)] : []),
+      // What a change causes is named by the product, and found in its history.
+      ...(driver.abilities.has('projects') && driver.terms.retentionMs === null
+        ? [runProjectChanges(setting, seed)]
+        : []),
       ...(driver.abilities.has('redeliveries') ? [runOperators(setting, seed)] : []),
       untilOver(setting, 400, scrape),
     ]);

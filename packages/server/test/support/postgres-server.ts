@@ -9,6 +9,7 @@ import {
   lchownSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -33,6 +34,8 @@ export interface PostgresServer {
   crash(): Promise<void>;
   /** A streaming standby on another port, copied from this server while it runs. */
   startStandby(port: number, flags?: string[]): Promise<PostgresServer>;
+  /** Kills all of it with SIGKILL, in the middle of whatever it does, and starts it again on the same data. */
+  restart(): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
@@ -91,37 +94,73 @@ interface Place {
 
 async function serve(place: Place, port: number, flags: string[]): Promise<PostgresServer> {
   const { postgres, folder, owner } = place;
-  const child = spawn(postgres, ['-D', join(folder, 'data'), '-p', String(port), '-k', folder, ...flags], {
-    ...owner,
-    stdio: 'ignore',
-  });
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const launch = () => {
+    const child = spawn(postgres, ['-D', join(folder, 'data'), '-p', String(port), '-k', folder, ...flags], {
+      ...owner,
+      stdio: 'ignore',
+    });
+    return { child, ended: new Promise<void>((resolve) => child.once('exit', () => resolve())) };
+  };
+  let running = launch();
   const stop = async () => {
     // An immediate shutdown: nobody needs the data any more.
-    child.kill('SIGQUIT');
-    await ended;
+    running.child.kill('SIGQUIT');
+    await running.ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  const killAtExit = () => child.kill('SIGQUIT');
+  const killAtExit = () => running.child.kill('SIGQUIT');
   process.once('exit', killAtExit);
-  await waitUntilReady(child, port, stop);
+  await waitUntilReady(running.child, port, stop);
   return {
     port,
-    pid: child.pid ?? 0,
+    get pid() {
+      return running.child.pid ?? 0;
+    },
     async createDatabase(name) {
       await ask(port, `CREATE DATABASE ${name}`);
       return urlOf(port, name);
     },
     async crash() {
-      child.kill('SIGQUIT');
-      await ended;
+      running.child.kill('SIGQUIT');
+      await running.ended;
     },
     startStandby: (at, more = []) => startStandby(place, port, at, more),
+    async restart() {
+      const family = childrenOf(running.child.pid ?? 0);
+      running.child.kill('SIGKILL');
+      for (const pid of family) killQuietly(pid);
+      await running.ended;
+      // Its memory is shared for as long as one of its processes lives, and until then it refuses to start.
+      const deadline = performance.now() + startWithinMs;
+      for (;;) {
+        running = launch();
+        const isUp = await waitUntilReady(running.child, port, () => Promise.resolve()).then(
+          () => true,
+          () => false,
+        );
+        if (isUp) return;
+        if (performance.now() > deadline) throw new Error('PostgreSQL did not start again.');
+      }
+    },
     async stop() {
       process.off('exit', killAtExit);
       await stop();
     },
   };
+}
+
+/** The processes that a process has started, where the system tells; else they end by themselves. */
+function childrenOf(pid: number): number[] {
+  const path = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(path) ? readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number) : [];
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
 }
 
 /** An online copy of the files and the label that says from where the log is to be read; the rest is streamed. */

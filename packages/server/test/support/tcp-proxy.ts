@@ -1,5 +1,5 @@
-// A TCP proxy on loopback whose traffic a test can stop: connections stay open and nothing passes, as on a network that
-// swallows packets.
+// A TCP proxy on loopback whose traffic a test can stop (connections stay open and nothing passes, as on a network that
+// swallows packets), delay, or break.
 import { connect, createServer, type Socket } from 'node:net';
 
 export interface TcpProxy {
@@ -9,6 +9,10 @@ export interface TcpProxy {
   resume(): void;
   /** From now on connections lead to another port; those that are there break. */
   leadTo(targetPort: number): void;
+  /** From now on everything takes so long to pass, ms; 0 passes at once. */
+  delay(ms: number): void;
+  /** Breaks every connection with a reset; new ones are taken. */
+  reset(): void;
   close(): Promise<void>;
 }
 
@@ -20,6 +24,7 @@ export async function startTcpProxy(
   const sockets = new Set<Socket>();
   let stopped = false;
   let target = targetPort;
+  let delayMs = 0;
   const server = createServer((near) => {
     const far = connect(target, '127.0.0.1');
     for (const [from, to] of [
@@ -27,7 +32,11 @@ export async function startTcpProxy(
       [far, near],
     ] as const) {
       sockets.add(from);
-      from.on('data', (bytes) => to.write(from === far ? alter(bytes) : bytes));
+      from.on('data', (bytes) => {
+        const passed = from === far ? alter(bytes) : bytes;
+        if (delayMs === 0) to.write(passed);
+        else setTimeout(() => to.destroyed || to.write(passed), delayMs);
+      });
       from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);
@@ -51,6 +60,12 @@ export async function startTcpProxy(
     leadTo(port) {
       target = port;
       for (const socket of sockets) socket.destroy();
+    },
+    delay(ms) {
+      delayMs = ms;
+    },
+    reset() {
+      for (const socket of sockets) socket.resetAndDestroy();
     },
     async close() {
       for (const socket of sockets) socket.destroy();

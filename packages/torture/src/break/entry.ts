@@ -1,7 +1,7 @@
 // Preloaded into a server of which one protection is to be off: puts decorated seams in the place of the real ones.
 import { DatabaseSync } from 'node:sqlite';
+import { replaceModule } from '../preload/replace.ts';
 import { breakVariable } from './protections.ts';
-import { replaceModule } from './replace.ts';
 
 switch (process.env[breakVariable]) {
   case 'wrong-bytes':

@@ -24,14 +24,17 @@ export function judgeDelivery(one: Case, { hook, key, ...rest }: DeliveryCase): 
   const { delivery, requests, body, must, mayBePruned } = rest;
   const succeeded = requests.some(({ success }) => success !== 'no');
   if (delivery === null) {
-    const isTold =
-      mayBePruned && (succeeded || requests.length >= one.terms.attempts || wasRemoved(one, hook, requests));
+    const isTold = mayBePruned && (succeeded || isOver(one, requests) || wasRemoved(one, hook, requests));
     if (must && !isTold) one.count('lost', `${key} has no delivery`);
   } else judgeState(one, hook, key, delivery, requests, succeeded);
   if (delivery?.log !== null && delivery !== null) judgeLog(one, key, delivery.log, delivery, requests);
   judgeBytes(one, hook, key, requests, body);
   judgeRepeats(one, key, requests, delivery?.log ?? []);
 }
+
+/** Whether the receiver saw the end of the schedule: all of its attempts, or a 410. */
+const isOver = (one: Case, requests: readonly Request[]): boolean =>
+  requests.length >= one.terms.attempts || requests.some(({ status }) => status === 410);
 
 /** Whether its webhook may have been gone before its schedule was over. */
 const wasRemoved = (one: Case, hook: Hook, requests: Request[]): boolean =>
@@ -56,10 +59,8 @@ function judgeState(
         one.count('falselyDelivered', `${key} is delivered, and no request was answered with success`);
       break;
     case 'failed': {
-      // A 410 ends the schedule.
-      const isOver =
-        attempts >= one.terms.attempts || lastStatus === 410 || requests.some(({ status }) => status === 410);
-      if (!isOver) one.count('lost', `${key} failed after ${attempts} attempts of ${one.terms.attempts}`);
+      const over = attempts >= one.terms.attempts || lastStatus === 410 || isOver(one, requests);
+      if (!over) one.count('lost', `${key} failed after ${attempts} attempts of ${one.terms.attempts}`);
       break;
     }
     case 'canceled':
@@ -144,8 +145,12 @@ function judgeRepeats(
   const asked = (one.redeliveries.get(key) ?? []).map(({ at }) => at);
   const traces = new Map<string | null, AttemptView>(log.map((attempt) => [attempt.trace, attempt]));
   let success: Request | null = null;
-  for (const request of requests) {
-    if (success !== null) {
+  for (const [index, request] of requests.entries()) {
+    // A sender that found its connection broken has sent once more, as the same attempt.
+    const sameAttempt =
+      request.trace !== null &&
+      requests.slice(0, index).some(({ trace, success: went }) => trace === request.trace && went === 'no');
+    if (success !== null && !sameAttempt) {
       const at = asked.findIndex((time) => time <= request.at);
       if (at >= 0) asked.splice(at, 1);
       else {

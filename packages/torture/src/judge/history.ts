@@ -126,6 +126,8 @@ export interface EventView {
 export interface Product {
   events: EventView[];
   deliveries: DeliveryView[];
+  /** Epoch ms at which all of this had been read. */
+  readAt: number;
   /** Results of nodes whose lease was over, which the product did not take. */
   fenced: number;
 }

@@ -77,7 +77,6 @@ export interface Case {
   redeliveries: Map<string, JudgedCall[]>;
   /** The state in which a delivery was seen last before the end, by hook and event. */
   seen: Map<string, DeliveryView['state']>;
-  endAt: number;
   count(kind: Wrong, text: string): void;
   countDuplicate(): void;
 }
@@ -110,7 +109,6 @@ export function judge(history: History): Verdict {
     hooks: readHooks(calls),
     redeliveries,
     seen,
-    endAt: journal.at(-1)?.at ?? 0,
     count,
     countDuplicate() {
       counts.duplicates += 1;
@@ -120,7 +118,8 @@ export function judge(history: History): Verdict {
   const published = readPublished(calls);
   const tests = readTests(calls);
   const changes = readChanges(calls, product.events);
-  for (const { kind, text } of [...published.findings, ...changes.findings]) count(kind, text);
+  const found = [...published.findings, ...(terms.retentionMs === null ? changes.findings : [])];
+  for (const { kind, text } of found) count(kind, text);
 
   const requests = readRequests(history.received);
   const deliveries = new Map(product.deliveries.map((one) => [keyOf(one.hook, one.event), one]));
@@ -129,7 +128,8 @@ export function judge(history: History): Verdict {
 
   const expected = nameAll([...published.expected, ...tests.expected, ...changes.expected], product.events);
   const open = new Set([...requests.keys(), ...deliveries.keys()]);
-  for (const event of expected.values()) judgeEvent(shared, event, { events, requests, deliveries, open });
+  for (const event of expected.values())
+    judgeEvent(shared, event, { readAt: product.readAt, events, requests, deliveries, open });
   judgeGroups(shared, expected, events);
 
   // Whatever is left belongs to no event that anybody caused, or to a hook that may not have had it.
@@ -172,6 +172,7 @@ function nameAll(expected: Expected[], events: readonly EventView[]): Map<string
 }
 
 interface Account {
+  readAt: number;
   events: Map<string, EventView>;
   requests: Map<string, Request[]>;
   deliveries: Map<string, DeliveryView>;
@@ -183,9 +184,9 @@ function judgeEvent(one: Case, expected: Expected, account: Account): void {
   const { terms } = one;
   const id = expected.id ?? '';
   const event = account.events.get(id) ?? null;
-  const isOld = (at: number) => terms.retentionMs !== null && at < one.endAt - terms.retentionMs;
   const createdAt = expected.createdAt ?? event?.createdAt ?? null;
-  const mayBePruned = createdAt !== null && isOld(createdAt);
+  // What nobody can date any more is old.
+  const mayBePruned = terms.retentionMs !== null && (createdAt ?? 0) < account.readAt - terms.retentionMs;
   if (event === null && expected.accepted && !mayBePruned) {
     one.count('lost', `event ${id} was accepted and is not there`);
   }

@@ -59,15 +59,17 @@ async function publishOnce(
   chance: Chance,
   next: (named: boolean) => PublishedEvent,
 ): Promise<number> {
-  const { abilities } = setting.driver;
+  const { abilities, terms } = setting.driver;
+  // What is pruned can be named by its publisher alone.
+  const unnamed = terms.retentionMs === null;
   const way = chance.weighed(ways);
   if (way === 'batch' && abilities.has('batches')) {
-    const named = chance.happens(0.5);
+    const named = !unnamed || chance.happens(0.5);
     const events = Array.from({ length: chance.whole(2, 24) }, () => next(named));
     await publish(setting, chance, events, true, named && chance.happens(0.7));
     return events.length;
   }
-  if (way === 'unnamed' || !abilities.has('own ids')) {
+  if ((way === 'unnamed' && unnamed) || !abilities.has('own ids')) {
     await publish(setting, chance, [next(false)], false, false);
     return 1;
   }

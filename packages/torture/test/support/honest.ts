@@ -48,7 +48,7 @@ export function play(steps: readonly Step[], hooks: readonly HookConfig[]): Hist
   const history: History = {
     journal,
     received: [],
-    product: { events: [], deliveries: [], fenced: 0 },
+    product: { events: [], deliveries: [], readAt: 0, fenced: 0 },
     terms,
   };
   const configs = hooks.map((config) => ({ ...config }));
