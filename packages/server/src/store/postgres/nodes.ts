@@ -56,7 +56,13 @@ gone AS (
 marked AS (${markLanes('SELECT DISTINCT tag, $1::int8 FROM orphans')})
 SELECT count(*) AS count FROM orphans`;
 
-const rescueText = freeText(`NOT ${holderLives('p.holder')}`);
+/**
+ * The dead are read once, as names: a row that another node has taken over and claimed since this statement began is judged
+ * again by its new holder, and PostgreSQL judges only the row again, never the `nodes` that a NOT EXISTS was joined with.
+ */
+const rescueText = freeText(
+  `p.holder = ANY (ARRAY(SELECT DISTINCT h.holder FROM pending h WHERE h.available_at = ${heldAt} AND NOT ${holderLives('h.holder')}))`,
+);
 const freeBornText = freeText(
   `p.holder = $2 || '${bornSuffix}' AND left(p.id, ${uidLength}) = ANY ($3::text[])`,
 );

@@ -1,0 +1,79 @@
+// Takeovers on PostgreSQL: what a dead node held goes to one other node, and to one alone.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import pg from 'pg';
+import { openPostgresStore } from '../src/store/postgres/client.ts';
+import { Connections } from '../src/store/postgres/connection.ts';
+import { rescue } from '../src/store/postgres/nodes.ts';
+import { createDatabase } from './support/postgres.ts';
+
+const held = 9_000_000_000_000_000;
+
+test('a second takeover frees nothing that a live node has claimed since it began', async () => {
+  const { url } = await createDatabase();
+  const connection = { url, size: 2, deadlineMs: 60_000, connectMs: 5_000 };
+  const store = await openPostgresStore({ connection, now: Date.now(), delivers: false });
+  const connections = new Connections(connection);
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  try {
+    await admin.query("INSERT INTO nodes (id, lease_until) VALUES ('live', now() + interval '1 hour')");
+    await insertAny(admin, 'endpoints');
+    // The claim has to fall into the takeover: it mostly does at once.
+    for (let rounds = 1; ; rounds++) {
+      await admin.query('DELETE FROM pending');
+      await admin.query(
+        `INSERT INTO pending (tag, id, event_seq, type, available_at, holder, bytes, created_at)
+         SELECT 'endpoint1', 'k' || lpad(i::text, 8, '0'), i, 't', $1, 'dead', 10, 1 FROM generate_series(1, 12000) i`,
+        [held],
+      );
+      await admin.query('ANALYZE pending');
+      let isOver = false;
+      const takeover = rescue(connections.run, Date.now(), true).finally(() => {
+        isOver = true;
+      });
+      await whenUnderWay(admin);
+      const claim = await admin.query(
+        "UPDATE pending SET holder = 'live' WHERE id = 'k00012000' AND available_at = $1",
+        [held],
+      );
+      const fellInto = !isOver && claim.rowCount === 1;
+      await takeover;
+      const { rows } = await admin.query("SELECT holder FROM pending WHERE id = 'k00012000'");
+      if (claim.rowCount === 1) assert.deepEqual(rows, [{ holder: 'live' }]);
+      if (fellInto) return;
+      assert.ok(rounds < 20, 'no claim fell into a takeover');
+    }
+  } finally {
+    await admin.end();
+    await connections.close();
+    await store.close();
+  }
+});
+
+/** Resolves when the statement of a takeover is being executed. */
+async function whenUnderWay(admin: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await admin.query(
+      "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%orphans%' AND pid <> pg_backend_pid()",
+    );
+    if (rows.length > 0) return;
+  }
+}
+
+/** Inserts a row that has something in every column that must have it. */
+async function insertAny(admin: pg.Client, table: string): Promise<void> {
+  const { rows } = await admin.query<{ name: string; type: string }>(
+    `SELECT column_name AS name, data_type AS type FROM information_schema.columns
+      WHERE table_name = $1 AND is_nullable = 'NO' AND column_default IS NULL`,
+    [table],
+  );
+  const values = rows.map(({ name, type }) => {
+    if (name === 'tag') return "'endpoint1'";
+    if (type === 'bytea') return "'\\x00'";
+    return type === 'text' ? "'x'" : '1';
+  });
+  await admin.query(
+    `INSERT INTO ${table} (${rows.map(({ name }) => name).join()}) VALUES (${values.join()})`,
+  );
+}
