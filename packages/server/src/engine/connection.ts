@@ -237,7 +237,11 @@ export class Connection {
     const start = (): void => {
       this.stage = 'open';
       this.openedAt = clock.monotonic();
-      if (this.#exchange) this.#send(socket, this.#exchange, this.openedAt);
+      const exchange = this.#exchange;
+      if (exchange === null) return;
+      // Late by a pause of the process, whose timers have not told yet: nobody sends under a lease that is over.
+      if (this.openedAt >= exchange.dueAt || exchange.request.mayGo?.() === false) exchange.expire();
+      else this.#send(socket, exchange, this.openedAt);
     };
     socket.once('connect', () => {
       connectedAt = clock.monotonic();

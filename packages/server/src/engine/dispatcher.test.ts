@@ -718,6 +718,22 @@ describe('a lease', () => {
     assert.deepEqual(bed.faults, []);
   });
 
+  test('what began under it and has not sent a byte may go only while it lasts', async () => {
+    const bed = new Bed();
+    bed.dispatcher.start();
+    const lane = bed.endpoint('lane');
+    bed.bear(lane);
+    bed.bear(lane);
+    await settle();
+    const [first, second] = bed.sender.sent.map(({ request }) => request);
+    assert.equal(first?.mayGo?.(), true);
+    bed.store.leaseEndsAt = bed.clock.monotonic();
+    assert.equal(first?.mayGo?.(), false);
+    bed.store.listener?.onLeaseLost();
+    bed.store.leaseEndsAt = Number.POSITIVE_INFINITY;
+    assert.equal(second?.mayGo?.(), false);
+  });
+
   test('work of another node is looked for at once', async () => {
     const bed = new Bed();
     bed.dispatcher.start();

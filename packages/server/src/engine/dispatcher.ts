@@ -91,6 +91,8 @@ export class Dispatcher {
   #dueTimer: Timer | null = null;
   #pollTimer: Timer | null = null;
   #leaseTimer: Timer | null = null;
+  /** How many leases have ended: what began under one of them may not go any more. */
+  #leases = 0;
   #stopping = false;
   #abandoned = false;
   /** Attempts not recorded yet, claims and deliveries on their way back: what a stop waits for. */
@@ -130,6 +132,7 @@ export class Dispatcher {
 
   /** What waits here is others' by now, and so is what is under way: its record will find that out. */
   #forgetAll(): void {
+    this.#leases += 1;
     for (const lane of this.#lanes.values()) lane.takeAll();
     this.#othersDue = true;
     this.#claimSoon();
@@ -384,7 +387,9 @@ export class Dispatcher {
   }
 
   #start(lane: Lane, task: Task, endpoint: Endpoint, nowMs: number): void {
-    const { clock, sender, settings } = this.#parts;
+    const { clock, sender, settings, store } = this.#parts;
+    const lease = this.#leases;
+    const mayGo = () => this.#leases === lease && clock.monotonic() < store.leaseEndsAt;
     const startedAt = clock.now();
     const span = this.#parts.startSpan(task, endpoint);
     const request = prepare(task, endpoint, settings, startedAt, span.traceparent);
@@ -394,7 +399,7 @@ export class Dispatcher {
     this.#underWay += 1;
     this.#unsettled += 1;
     if (unproven) this.#unproven += 1;
-    sender.send(request, (result) => {
+    sender.send({ ...request, mayGo }, (result) => {
       if (this.#abandoned) return;
       const settled = settle(result);
       span.end(settled.status, settled.cause);

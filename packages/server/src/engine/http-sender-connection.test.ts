@@ -162,3 +162,18 @@ test('a second connection to the same place resumes the TLS session', async (con
   for (let count = 0; count < 3; count += 1) assert.equal((await send({})).kind, 'answered');
   assert.deepEqual(resumed, [false, true, true]);
 });
+
+test('a paused process sends nothing on a connection that opened meanwhile', async (context) => {
+  let pausedMs = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + pausedMs };
+  const { receiver, send } = await setUpSender(context, { clock });
+  const late = send({ timeoutMs: 5_000 });
+  pausedMs = 12_000;
+  const result = await late;
+  assert.ok(result.kind === 'broken');
+  assert.equal(result.cause, 'timeout_connecting');
+  const lost = await send({ mayGo: () => false });
+  assert.ok(lost.kind === 'broken');
+  assert.ok((await send({ mayGo: () => true })).kind === 'answered');
+  assert.equal(receiver.requests.length, 1);
+});

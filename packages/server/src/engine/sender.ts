@@ -9,6 +9,11 @@ export interface SendRequest {
   body: Uint8Array;
   /** The whole attempt's time: DNS, connect, TLS, request and response together, in ms. */
   timeoutMs: number;
+  /**
+   * Asked just before the first byte where a connection had to be opened: whether the request may still go. A process that
+   * was paused meanwhile finds the connection open, and the delivery taken over.
+   */
+  mayGo?(): boolean;
 }
 
 /** Durations in ms, measured by the monotonic clock; null for a stage that was not reached or not needed. */
