@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import type { Driver } from './drivers/driver.ts';
 import { PostgresDriver } from './drivers/postgres.ts';
-import type { PosthornDriver } from './drivers/posthorn.ts';
 import { SqliteDriver } from './drivers/sqlite.ts';
 import type { Fault } from './faults/bed.ts';
 import { jumpClock, makeJumpingClock } from './faults/clock.ts';
@@ -112,7 +111,7 @@ const fullAndJumping: NamedRun = {
     );
     const faults: Fault<SqliteDriver>[] = mix(
       times(4, kill),
-      times(6, jumpClock(clock) as Fault<PosthornDriver>),
+      times(6, jumpClock(clock)),
       isMounted ? times(4, fillDisk(disk)) : [],
     );
     const plan = {

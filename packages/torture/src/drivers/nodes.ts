@@ -45,6 +45,9 @@ export class ServerNode {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    const killAtExit = () => child.kill('SIGKILL');
+    process.once('exit', killAtExit);
+    child.once('exit', () => process.off('exit', killAtExit));
     const log = createWriteStream(logPath, { flags: 'a' });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       log.write(text);

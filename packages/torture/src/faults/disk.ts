@@ -23,7 +23,8 @@ export function mountSmallDisk(dir: string, megabytes: number): SmallDisk | stri
       stdio: 'pipe',
     });
   } catch (error) {
-    return `a full disk needs a tmpfs, and mount refused (${error instanceof Error ? error.message.split('\n')[0] : error})`;
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    return `a full disk needs a tmpfs, and mount refused (${reason})`;
   }
   const unmount = () => execFileSync('umount', ['--lazy', at], { stdio: 'ignore' });
   process.once('exit', unmount);
