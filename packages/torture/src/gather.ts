@@ -110,9 +110,9 @@ const isPlain = ({ state, attempts, lastStatus }: DeliveryView, requests: readon
   requests[0].status === lastStatus;
 
 /** All events; the bodies of those that the tester can't make itself. */
-async function gatherEvents(driver: Driver, known: ReadonlySet<string>): Promise<EventView[]> {
+async function gatherEvents(driver: Driver, known: ReadonlySet<string>): Promise<EventView[] | null> {
   const events: EventView[] = [];
-  if (!driver.abilities.has('history')) return events;
+  if (!driver.abilities.has('history')) return null;
   let cursor: string | null = null;
   do {
     const page: { events: EventView[]; next: string | null } = await driver.listEvents(0, cursor);

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { DeliveryView, History, HookConfig, ReceivedLine } from '../src/judge/history.ts';
 import { type Counts, judge } from '../src/judge/judge.ts';
-import { play, type Step, type Way } from './support/honest.ts';
+import { type PlayedHistory, play, type Step, type Way } from './support/honest.ts';
 
 const hooks: HookConfig[] = [
   { types: ['a', 'b'], projects: null, enabled: true },
@@ -83,7 +83,7 @@ describe('the judge', () => {
   });
 
   /** Plays the story, doctors it, and names the counters that rose. */
-  const doctored = (doctor: (history: History) => void, steps = story): (keyof Counts)[] => {
+  const doctored = (doctor: (history: PlayedHistory) => void, steps = story): (keyof Counts)[] => {
     const before = judge(play(steps, hooks)).counts;
     const history = play(steps, hooks);
     doctor(history);

@@ -1,12 +1,13 @@
 // Faults of a process: killed, killed again while it starts, asked to end, paused.
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Driver } from '../drivers/driver.ts';
 import type { PosthornDriver } from '../drivers/posthorn.ts';
 import type { Fault, FaultBed } from './bed.ts';
 
-const someNode = ({ sender, chance }: FaultBed<PosthornDriver>): number => chance.whole(0, sender.nodes - 1);
+const someNode = ({ sender, chance }: FaultBed<Driver>): number => chance.whole(0, sender.nodes - 1);
 
 /** SIGKILL at any moment, and a new start. */
-export const kill: Fault<PosthornDriver> = {
+export const kill: Fault<Driver> = {
   name: 'kill',
   async happen(bed) {
     const node = someNode(bed);

@@ -74,6 +74,8 @@ export interface ReceivedLine {
   /** The event's id as the request names it. */
   event: string;
   sha256: string;
+  /** The event's own number, as it stands in the body; null where there is none. */
+  marker: number | null;
   /** The node that sent it; null where it does not say. */
   node: number | null;
   /** Names the attempt; null where the sender does not. */
@@ -124,7 +126,8 @@ export interface EventView {
 
 /** The product at the end of the run, when nothing is under way any more. */
 export interface Product {
-  events: EventView[];
+  /** Null where the sender has no list of its events: then its deliveries alone tell of them. */
+  events: EventView[] | null;
   deliveries: DeliveryView[];
   /** Epoch ms at which all of this had been read. */
   readAt: number;

@@ -115,26 +115,34 @@ export function judge(history: History): Verdict {
     },
   };
 
+  const productEvents = product.events ?? [];
   const published = readPublished(calls);
   const tests = readTests(calls);
-  const changes = readChanges(calls, product.events);
+  const changes = readChanges(calls, productEvents);
   const found = [...published.findings, ...(terms.retentionMs === null ? changes.findings : [])];
   for (const { kind, text } of found) count(kind, text);
 
   const requests = readRequests(history.received);
   const deliveries = new Map(product.deliveries.map((one) => [keyOf(one.hook, one.event), one]));
-  const events = new Map(product.events.map((event) => [event.id, event]));
+  const events = new Map(productEvents.map((event) => [event.id, event]));
   for (const { state } of product.deliveries) if (state !== 'pending') counts[state] += 1;
 
-  const expected = nameAll([...published.expected, ...tests.expected, ...changes.expected], product.events);
+  const expected = nameAll([...published.expected, ...tests.expected, ...changes.expected], history);
   const open = new Set([...requests.keys(), ...deliveries.keys()]);
   for (const event of expected.values())
-    judgeEvent(shared, event, { readAt: product.readAt, events, requests, deliveries, open });
+    judgeEvent(shared, event, {
+      listsEvents: product.events !== null,
+      readAt: product.readAt,
+      events,
+      requests,
+      deliveries,
+      open,
+    });
   judgeGroups(shared, expected, events);
 
   // Whatever is left belongs to no event that anybody caused, or to a hook that may not have had it.
   const unnamed = [...tests.unnamed];
-  for (const event of product.events) {
+  for (const event of productEvents) {
     if (expected.has(event.id)) continue;
     const mine = [...shared.hooks.keys()].filter((hook) => open.has(keyOf(hook, event.id)));
     const at = event.test ? unnamed.findIndex((name) => fitsTest(name, event, mine)) : -1;
@@ -156,12 +164,15 @@ const fitsTest = (name: string, event: EventView, hooks: string[]): boolean => {
 };
 
 /** All expected events by id. What the publisher could not name is found by the marker in its payload. */
-function nameAll(expected: Expected[], events: readonly EventView[]): Map<string, Expected> {
+function nameAll(expected: Expected[], { product, received }: History): Map<string, Expected> {
   const byMarker = new Map<number, string>();
-  for (const { id, body, test } of events) {
+  for (const { id, body, test } of product.events ?? []) {
     if (body === null || test) continue;
     const { payload } = JSON.parse(body) as { payload?: { n?: number } };
     if (payload?.n !== undefined) byMarker.set(payload.n, id);
+  }
+  for (const line of received) {
+    if (line.kind === 'got' && line.marker !== null) byMarker.set(line.marker, line.event);
   }
   const named = new Map<string, Expected>();
   for (const one of expected) {
@@ -172,6 +183,8 @@ function nameAll(expected: Expected[], events: readonly EventView[]): Map<string
 }
 
 interface Account {
+  /** Whether the product lists its events. */
+  listsEvents: boolean;
   readAt: number;
   events: Map<string, EventView>;
   requests: Map<string, Request[]>;
@@ -187,7 +200,7 @@ function judgeEvent(one: Case, expected: Expected, account: Account): void {
   const createdAt = expected.createdAt ?? event?.createdAt ?? null;
   // What nobody can date any more is old.
   const mayBePruned = terms.retentionMs !== null && (createdAt ?? 0) < account.readAt - terms.retentionMs;
-  if (event === null && expected.accepted && !mayBePruned) {
+  if (account.listsEvents && event === null && expected.accepted && !mayBePruned) {
     one.count('lost', `event ${id} was accepted and is not there`);
   }
   const body = bodyOf(terms, expected, event, createdAt);
@@ -220,7 +233,7 @@ function bodyOf(
 
 /** The events of one call that was not answered: all of them are there, or none. */
 function judgeGroups(one: Case, expected: Map<string, Expected>, events: Map<string, EventView>): void {
-  if (one.terms.retentionMs !== null) return;
+  if (one.terms.retentionMs !== null || events.size === 0) return;
   const groups = Map.groupBy(
     [...expected.values()].filter(({ group }) => group !== null),
     ({ group }) => group,

@@ -16,8 +16,9 @@ export type ToReceiver =
 
 export type FromReceiver = { kind: 'started'; port: number } | { kind: 'heard' } | { kind: 'stopped' };
 
-/** Which headers carry what; they differ between senders. */
-const idHeaders = ['webhook-id', 'svix-id', 'x-convoy-event-id', 'x-outpost-event-id'];
+/** Which headers name the event; they differ between senders, and one that sends headers of ours is given this. */
+export const eventHeader = 'x-torture-event';
+const idHeaders = [eventHeader, 'webhook-id', 'svix-id', 'x-outpost-event-id'];
 const signatureHeaders =
   /^(?:x-.*signature|x-outpost-.*|webhook-(?:signature|timestamp)|svix-(?:signature|timestamp))$/;
 /** The node that sent it names itself in the name of its signature's header. */

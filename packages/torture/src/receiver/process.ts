@@ -31,6 +31,7 @@ function serve({ seed, path, timeoutMs }: ReceiverSettings): void {
       hook,
       ...read,
       sha256,
+      marker: readMarker(body),
       plan: way,
       ...meaning[way],
     });
@@ -63,6 +64,12 @@ function serve({ seed, path, timeoutMs }: ReceiverSettings): void {
       setImmediate(() => void lines.close().then(() => say({ kind: 'stopped' })));
     });
   });
+}
+
+/** The number of its own that a published event has in its payload, wherever a sender puts that. */
+function readMarker(body: Buffer): number | null {
+  const found = /"n":\s*(\d+)/.exec(body.toString('utf8'));
+  return found === null ? null : Number(found[1]);
 }
 
 process.once('message', (message: ToReceiver) => {

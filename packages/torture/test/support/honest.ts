@@ -3,9 +3,11 @@
 import { createHash } from 'node:crypto';
 import type {
   DeliveryView,
+  EventView,
   History,
   HookConfig,
   JournalEntry,
+  Product,
   PublishedEvent,
   Terms,
 } from '../../src/judge/history.ts';
@@ -25,6 +27,11 @@ export type Step =
   | { do: 'switch'; hook: number; answered: boolean }
   | { do: 'redeliver'; delivery: number };
 
+/** Its sender lists its events. */
+export interface PlayedHistory extends History {
+  product: Product & { events: EventView[] };
+}
+
 const scheduled = 4;
 const terms: Terms = {
   attempts: scheduled,
@@ -39,13 +46,13 @@ const sign = (secret: string, body: string) => createHash('sha1').update(secret)
 type Unnumbered<Entry> = Entry extends unknown ? Omit<Entry, 'seq' | 'at'> : never;
 
 /** Plays a script; all of it is done one step after another. */
-export function play(steps: readonly Step[], hooks: readonly HookConfig[]): History {
+export function play(steps: readonly Step[], hooks: readonly HookConfig[]): PlayedHistory {
   let at = 1_000_000;
   let calls = 0;
   let faults = 0;
   let requests = 0;
   const journal: JournalEntry[] = [];
-  const history: History = {
+  const history: PlayedHistory = {
     journal,
     received: [],
     product: { events: [], deliveries: [], readAt: 0, fenced: 0 },
@@ -81,6 +88,7 @@ export function play(steps: readonly Step[], hooks: readonly HookConfig[]): Hist
       hook: delivery.hook,
       event: delivery.event,
       sha256: createHash('sha256').update(body).digest('base64url'),
+      marker: null,
       node: 0,
       trace: `trace-${n}`,
       signatures: { signed: sign(`secret of ${delivery.hook}`, body) },
