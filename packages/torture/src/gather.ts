@@ -95,7 +95,9 @@ export async function gather(
     } while (cursor !== null);
   });
   await each(unread, async ({ delivery, id }) => {
-    delivery.log = await driver.readAttempts(0, id);
+    const log = await driver.readAttempts(0, id);
+    // With a short retention it may have been pruned since it was listed.
+    if (log.length > 0 || driver.terms.retentionMs === null) delivery.log = log;
   });
   const events = await gatherEvents(driver, known);
   return { events, deliveries, readAt: Date.now(), fenced };
