@@ -1,5 +1,6 @@
 // What the API tells of webhooks and of the server: figures that are those of the deliveries made, at once.
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { makeWebhook, newEvent, publish, until } from './support/calls.ts';
 import { type Posthorn, startPosthorn } from './support/posthorn.ts';
@@ -179,4 +180,23 @@ test('figures outlive a stop', async () => {
   assert.equal(await posthorn.end('SIGTERM'), 0);
   posthorn = await startPosthorn({}, dataDir);
   assert.equal((await healthOf(webhook.id)).windows['5m'].delivered, 1);
+});
+
+test('a webhook that is removed leaves no row of health behind', async () => {
+  const teamId = await newTeam('leaving');
+  const webhook = await makeWebhook(posthorn, `${receiver.url}/leaving`, { teamId });
+  await publish(posthorn, newEvent(0), { teamId });
+  await until(
+    () => healthOf(webhook.id),
+    ({ windows }) => windows['5m'].delivered === 1,
+  );
+  await posthorn.call('DELETE', `/v1/webhooks/${webhook.id}`);
+  assert.equal((await posthorn.call('GET', `/v1/webhooks/${webhook.id}/health`)).status, 404);
+  const { dataDir } = posthorn;
+  assert.equal(await posthorn.end('SIGTERM'), 0);
+  const db = new DatabaseSync(`${dataDir}/posthorn.db`, { readOnly: true });
+  const rows = db.prepare('SELECT e.id FROM endpoint_health h JOIN endpoints e ON e.tag = h.tag').all();
+  db.close();
+  assert.ok(!rows.some(({ id }) => id === webhook.id));
+  posthorn = await startPosthorn({}, dataDir);
 });

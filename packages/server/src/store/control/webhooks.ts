@@ -179,6 +179,7 @@ export function removeWebhook(store: Store, webhook: WebhookRow, at: number): St
     stopReplays(store, { tag: webhook.tag }, at),
     { query: store.queries.deleteFrom('subscriptions').where('tag', '=', webhook.tag).compile() },
     { query: store.queries.deleteFrom('endpoint_projects').where('tag', '=', webhook.tag).compile() },
+    { query: store.queries.deleteFrom('endpoint_health').where('tag', '=', webhook.tag).compile() },
   ];
 }
 
