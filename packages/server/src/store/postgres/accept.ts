@@ -3,7 +3,7 @@
 import { type Content, sameContent } from '../../core/content.ts';
 import { timeOfId } from '../../id.ts';
 import type { Accepted, AcceptGroup, AcceptOutcome, Birth, NewEvent } from '../store.ts';
-import { bools, int8s, texts } from './arrays.ts';
+import { type Arrays, withArrays } from './arrays.ts';
 import { bornSuffix, heldAt, markLanes, orderedOffset } from './available-at.ts';
 import type { Run, Statement } from './connection.ts';
 import type { Hints } from './hints.ts';
@@ -124,8 +124,7 @@ function acceptStatement(
   events: readonly NewEvent[],
   groups: readonly number[],
   { lots, lotOf }: ReturnType<typeof lotsOf>,
-  node: string | null,
-  hints: Hints,
+  { node, hints, arrays }: { node: string | null; hints: Hints; arrays: Arrays },
 ) {
   const column = <Value>(read: (event: NewEvent, index: number) => Value) => events.map(read);
   const ofLots = <Value>(read: (lot: Lot) => Value) => lots.map(read);
@@ -144,37 +143,37 @@ function acceptStatement(
     text,
     deadlineMs: publishDeadlineMs,
     values: [
-      texts(column(({ uid }) => uid)),
-      texts(column(({ uid, id }) => (uid === id ? null : id))),
-      texts(column(({ region }) => region)),
-      int8s(column(({ createdAt }) => createdAt)),
-      int8s(column(({ createdAtGiven }) => (createdAtGiven ? 1 : 0))),
-      int8s(column(({ acceptedAt }) => acceptedAt)),
-      int8s(starts),
-      int8s(column(({ body }) => body.length)),
-      int8s(column(own)),
-      bools(column(({ id, uid }) => id !== uid && timeOfId(id) !== null)),
-      int8s(lotOf),
-      Buffer.concat(
+      arrays.texts(column(({ uid }) => uid)),
+      arrays.texts(column(({ uid, id }) => (uid === id ? null : id))),
+      arrays.texts(column(({ region }) => region)),
+      arrays.int8s(column(({ createdAt }) => createdAt)),
+      arrays.int8s(column(({ createdAtGiven }) => (createdAtGiven ? 1 : 0))),
+      arrays.int8s(column(({ acceptedAt }) => acceptedAt)),
+      arrays.int8s(starts),
+      arrays.int8s(column(({ body }) => body.length)),
+      arrays.int8s(column(own)),
+      arrays.bools(column(({ id, uid }) => id !== uid && timeOfId(id) !== null)),
+      arrays.int8s(lotOf),
+      arrays.join(
         events.map(({ body }) => body),
         bytes,
       ),
-      int8s(ofLots(({ no }) => no)),
-      texts(ofLots(({ event }) => event.teamId)),
-      texts(ofLots(({ event }) => event.type)),
-      texts(ofLots(({ event }) => event.projectId)),
-      texts(ofLots(({ event }) => event.only)),
-      int8s(ofLots((lot) => lot.events)),
-      int8s(ofLots((lot) => lot.bytes)),
+      arrays.int8s(ofLots(({ no }) => no)),
+      arrays.texts(ofLots(({ event }) => event.teamId)),
+      arrays.texts(ofLots(({ event }) => event.type)),
+      arrays.texts(ofLots(({ event }) => event.projectId)),
+      arrays.texts(ofLots(({ event }) => event.only)),
+      arrays.int8s(ofLots((lot) => lot.events)),
+      arrays.int8s(ofLots((lot) => lot.bytes)),
       node,
       latest,
       known.inAll,
       known.unknown.count,
       known.unknown.bytes,
-      texts(known.tags),
-      int8s(known.counts),
-      int8s(known.bytes),
-      bools(known.closed),
+      arrays.texts(known.tags),
+      arrays.int8s(known.counts),
+      arrays.int8s(known.bytes),
+      arrays.bools(known.closed),
     ],
   };
   return statement;
@@ -210,7 +209,9 @@ async function store(
   hints: Hints,
 ): Promise<(Birth[] | null)[]> {
   const lots = lotsOf(events);
-  const { rows } = await run(acceptStatement(events, groups, lots, node, hints));
+  const { rows } = await withArrays((arrays) =>
+    run(acceptStatement(events, groups, lots, { node, hints, arrays })),
+  );
   const births: Birth[][] = lots.lots.map(() => []);
   let stored: Set<number> | null = null;
   for (const row of rows as unknown as AnswerRow[]) {

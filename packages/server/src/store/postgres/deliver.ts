@@ -2,7 +2,7 @@
 // depends on what their rows say, so that the rows are deleted without being locked and read before. All else that an
 // attempt can lead to is finish.ts's.
 import type { AttemptRecord, FinishOutcome } from '../store.ts';
-import { float8s, int8s, texts } from './arrays.ts';
+import { withArrays } from './arrays.ts';
 import { heldAt, heldBy, markLanes } from './available-at.ts';
 import type { Run } from './connection.ts';
 import { finishedAtOf, storable } from './finish.ts';
@@ -77,28 +77,32 @@ export async function deliverBatch(
     }
     return start;
   });
-  const { rows } = await run({
-    name: 'deliver',
-    text,
-    values: [
-      texts(column(({ tag }) => tag)),
-      texts(column(({ key }) => key)),
-      int8s(column(({ number }) => number)),
-      int8s(column(({ startedAt }) => startedAt)),
-      int8s(column(finishedAtOf)),
-      float8s(column(({ durationMs }) => durationMs)),
-      int8s(column(({ status }) => status)),
-      texts(column(({ timings }) => timings)),
-      texts(column(({ url }) => url)),
-      texts(column(({ requestHeaders }) => requestHeaders)),
-      texts(column(({ responseHeaders }) => (responseHeaders === null ? null : storable(responseHeaders)))),
-      int8s(starts),
-      int8s(column(({ responseBody }) => responseBody?.length ?? -1)),
-      int8s(column(({ truncated }) => (truncated ? 1 : 0))),
-      Buffer.concat(bodies, bytes),
-      node,
-    ],
-  });
+  const { rows } = await withArrays((arrays) =>
+    run({
+      name: 'deliver',
+      text,
+      values: [
+        arrays.texts(column(({ tag }) => tag)),
+        arrays.texts(column(({ key }) => key)),
+        arrays.int8s(column(({ number }) => number)),
+        arrays.int8s(column(({ startedAt }) => startedAt)),
+        arrays.int8s(column(finishedAtOf)),
+        arrays.float8s(column(({ durationMs }) => durationMs)),
+        arrays.int8s(column(({ status }) => status)),
+        arrays.texts(column(({ timings }) => timings)),
+        arrays.texts(column(({ url }) => url)),
+        arrays.texts(column(({ requestHeaders }) => requestHeaders)),
+        arrays.texts(
+          column(({ responseHeaders }) => (responseHeaders === null ? null : storable(responseHeaders))),
+        ),
+        arrays.int8s(starts),
+        arrays.int8s(column(({ responseBody }) => responseBody?.length ?? -1)),
+        arrays.int8s(column(({ truncated }) => (truncated ? 1 : 0))),
+        arrays.join(bodies, bytes),
+        node,
+      ],
+    }),
+  );
   const answer = rows[0] as unknown as Answer;
   const written = answer.ids === null ? null : new Set(answer.ids);
   const due = answer.due === null ? null : new Set(answer.due);

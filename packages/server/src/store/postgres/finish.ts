@@ -2,7 +2,7 @@
 // this node still holds. core/delivery.ts draws the states; sqlite/finish.ts is the same, row by row.
 import type { AttemptRecord, FinishOutcome, Lease } from '../store.ts';
 import type { Tally } from '../tally.ts';
-import { float8s, int8s, texts } from './arrays.ts';
+import { withArrays } from './arrays.ts';
 import { heldAt, heldBy, laneTime, markLanes, orderedOffset } from './available-at.ts';
 import type { Run } from './connection.ts';
 import type { Hints } from './hints.ts';
@@ -109,35 +109,39 @@ export async function finishBatch(
     at += responseBody?.length ?? 0;
     return at - (responseBody?.length ?? 0);
   });
-  const { rows } = await run({
-    name: 'finish',
-    text,
-    values: [
-      texts(column(({ tag }) => tag)),
-      texts(column(({ key }) => key)),
-      int8s(column(({ number }) => number)),
-      int8s(column(({ extra }) => (extra ? 1 : 0))),
-      texts(column(({ next }) => next.kind)),
-      int8s(column(({ next }) => (next.kind === 'retry' ? next.at : null))),
-      int8s(column(({ startedAt }) => startedAt)),
-      float8s(column(({ durationMs }) => durationMs)),
-      int8s(column(({ status }) => status)),
-      texts(column(({ cause }) => cause)),
-      texts(column(({ detail }) => (detail === null ? null : storable(detail)))),
-      texts(column(({ timings }) => timings)),
-      texts(column(({ url }) => url)),
-      texts(column(({ requestHeaders }) => requestHeaders)),
-      texts(column(({ responseHeaders }) => (responseHeaders === null ? null : storable(responseHeaders)))),
-      int8s(starts),
-      int8s(column(({ responseBody }) => responseBody?.length ?? -1)),
-      int8s(column(({ truncated }) => (truncated ? 1 : 0))),
-      Buffer.concat(
-        records.flatMap(({ responseBody }) => (responseBody === null ? [] : [responseBody])),
-        at,
-      ),
-      node,
-    ],
-  });
+  const { rows } = await withArrays((arrays) =>
+    run({
+      name: 'finish',
+      text,
+      values: [
+        arrays.texts(column(({ tag }) => tag)),
+        arrays.texts(column(({ key }) => key)),
+        arrays.int8s(column(({ number }) => number)),
+        arrays.int8s(column(({ extra }) => (extra ? 1 : 0))),
+        arrays.texts(column(({ next }) => next.kind)),
+        arrays.int8s(column(({ next }) => (next.kind === 'retry' ? next.at : null))),
+        arrays.int8s(column(({ startedAt }) => startedAt)),
+        arrays.float8s(column(({ durationMs }) => durationMs)),
+        arrays.int8s(column(({ status }) => status)),
+        arrays.texts(column(({ cause }) => cause)),
+        arrays.texts(column(({ detail }) => (detail === null ? null : storable(detail)))),
+        arrays.texts(column(({ timings }) => timings)),
+        arrays.texts(column(({ url }) => url)),
+        arrays.texts(column(({ requestHeaders }) => requestHeaders)),
+        arrays.texts(
+          column(({ responseHeaders }) => (responseHeaders === null ? null : storable(responseHeaders))),
+        ),
+        arrays.int8s(starts),
+        arrays.int8s(column(({ responseBody }) => responseBody?.length ?? -1)),
+        arrays.int8s(column(({ truncated }) => (truncated ? 1 : 0))),
+        Buffer.concat(
+          records.flatMap(({ responseBody }) => (responseBody === null ? [] : [responseBody])),
+          at,
+        ),
+        node,
+      ],
+    }),
+  );
   const written = new Map((rows as unknown as WrittenRow[]).map((row) => [row.id, row]));
   return records.map((record): FinishOutcome => {
     const row = written.get(record.key);
