@@ -217,7 +217,7 @@ test('the version before goes on under load while the next one migrates and join
   const answered: string[] = [];
   const tookMs: number[] = [];
   let base = [old.url];
-  const publishing = keepDoing(8, async (worker, round) => {
+  const publishing = keepDoing(4, async (worker, round) => {
     const id = `w${worker}-${round}`;
     const startedAt = performance.now();
     const response = await fetch(`${base[round % base.length]}/v1/events`, {

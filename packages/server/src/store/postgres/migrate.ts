@@ -17,7 +17,7 @@ const anyTimeMs = 2_147_483_647;
  * again. So a transaction that was left open delays the change, and the change does not stop the version before, whose
  * publishers wait for a second and a half.
  */
-const tableLockMs = 500;
+const tableLockMs = 300;
 const pauseSeconds = 1;
 const mostTries = 60;
 const lockNotAvailable = '55P03';
