@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { type Posthorn, startPosthorn } from '../../../server/test/support/posthorn.ts';
+import { newDataDir, type Posthorn, startPosthorn } from '../../../server/test/support/posthorn.ts';
 import { launchBrowser } from './browser.ts';
 
 export interface Dashboard {
@@ -23,9 +23,13 @@ export interface SignInOptions {
 export const desktop = { width: 1280, height: 900 };
 export const phone = { width: 390, height: 844 };
 
-export async function startDashboard(env: Record<string, string> = {}): Promise<Dashboard> {
+/** Starts both. Without `dataDir` the server has a new one of its own. */
+export async function startDashboard(
+  env: Record<string, string> = {},
+  dataDir = newDataDir(),
+): Promise<Dashboard> {
   const [posthorn, browser] = await Promise.all([
-    startPosthorn({ POSTHORN_LOG_LEVEL: 'warn', ...env }),
+    startPosthorn({ POSTHORN_LOG_LEVEL: 'warn', ...env }, dataDir),
     launchBrowser(),
   ]);
   return {

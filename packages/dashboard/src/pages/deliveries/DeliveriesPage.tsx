@@ -1,11 +1,10 @@
 // Deliveries: all of the team's, newest first, with filters in the address. What comes while somebody reads is counted
 // and not put in between; what is on the screen changes in place.
 import { useQueryClient } from '@tanstack/react-query';
-import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { ArrowUp, FilterX, RotateCcw, Send, ShieldCheck } from 'lucide-react';
 import { type RefObject, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { Link } from 'wouter';
-import { sentenceOf } from '../../api/client.ts';
+import { ApiFailure, sentenceOf } from '../../api/client.ts';
 import { useLive } from '../../api/live.ts';
 import type { Delivery, Page } from '../../api/types.ts';
 import { now } from '../../app/clock.ts';
@@ -61,12 +60,18 @@ function List({ filters, onClear }: { filters: Filters; onClear(): void }) {
   const height = useNarrow() ? foldedHeight : rowHeight;
   const listKey = key('deliveries', filters);
   const list = useLongList<Delivery>(listKey, async (cursor, signal): Promise<ListPage<Delivery>> => {
-    const { deliveries, pagination } = await call<{ deliveries: Delivery[]; pagination: Page }>(
-      'GET',
-      '/v1/deliveries',
-      { signal, query: { ...queryOf(filters, now()), limit: pageSize, cursor } },
-    );
-    return { items: deliveries, next: pagination.next };
+    try {
+      const { deliveries, pagination } = await call<{ deliveries: Delivery[]; pagination: Page }>(
+        'GET',
+        '/v1/deliveries',
+        { signal, query: { ...queryOf(filters, now()), limit: pageSize, cursor } },
+      );
+      return { items: deliveries, next: pagination.next };
+    } catch (error) {
+      // No event or webhook of that id: nothing fits.
+      if (error instanceof ApiFailure && error.status === 404) return { items: [], next: null };
+      throw error;
+    }
   });
   const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
   const filtersName = JSON.stringify(filters);
@@ -230,21 +235,37 @@ function useTopOf(element: RefObject<HTMLElement | null>): number {
   return top;
 }
 
+/** Rows above and below the screen that are in the page all the same, so that scrolling shows no gap. */
+const spare = 10;
+
+/** Which of the rows that begin at `top` are on the screen. All are of one height, so none has to be remembered. */
+function useRange(top: number, height: number): { from: number; to: number } {
+  const [range, setRange] = useState({ from: 0, to: 2 * spare });
+  useEffect(() => {
+    const measure = () => {
+      const from = Math.max(0, Math.floor((window.scrollY - top) / height) - spare);
+      const to = Math.ceil((window.scrollY + window.innerHeight - top) / height) + spare;
+      setRange((before) => (before.from === from && before.to === to ? before : { from, to }));
+    };
+    measure();
+    window.addEventListener('scroll', measure, { passive: true });
+    window.addEventListener('resize', measure);
+    return () => {
+      window.removeEventListener('scroll', measure);
+      window.removeEventListener('resize', measure);
+    };
+  }, [top, height]);
+  return range;
+}
+
 /** Only the rows on the screen and a few around them are in the page. */
 function Rows({ list, height }: { list: DeliveryList; height: number }) {
   const frame = useRef<HTMLDivElement>(null);
   const top = useTopOf(frame);
-  const virtualizer = useWindowVirtualizer({
-    count: list.count,
-    estimateSize: () => height,
-    overscan: 10,
-    scrollMargin: top,
-  });
-  const rows = virtualizer.getVirtualItems();
-  const from = rows[0]?.index ?? 0;
-  const to = rows.at(-1)?.index ?? 0;
-  const { look } = list;
+  const { from, to } = useRange(top, height);
+  const { look, count } = list;
   useEffect(() => look(from, to), [look, from, to]);
+  const rows = Array.from({ length: Math.max(0, Math.min(to, count) - from) }, (_, at) => from + at);
   return (
     // biome-ignore lint/a11y/useSemanticElements: rows that are placed one by one can’t be those of a <table>
     <div
@@ -265,14 +286,9 @@ function Rows({ list, height }: { list: DeliveryList; height: number }) {
         ))}
       </div>
       {/* biome-ignore lint/a11y/useSemanticElements: the same */}
-      <div
-        role="rowgroup"
-        ref={frame}
-        className="delivery-rows"
-        style={{ height: virtualizer.getTotalSize() }}
-      >
-        {rows.map(({ index, start }) => (
-          <Row key={index} delivery={list.at(index)} index={index} offset={start - top} height={height} />
+      <div role="rowgroup" ref={frame} className="delivery-rows" style={{ height: count * height }}>
+        {rows.map((index) => (
+          <Row key={index} delivery={list.at(index)} index={index} offset={index * height} height={height} />
         ))}
       </div>
     </div>
