@@ -1,6 +1,5 @@
 // Deliveries: all of the team's, newest first, with filters in the address. What comes while somebody reads is counted
 // and not put in between; what is on the screen changes in place.
-import { useQueryClient } from '@tanstack/react-query';
 import { ArrowUp, FilterX, RotateCcw, Send, ShieldCheck } from 'lucide-react';
 import { type RefObject, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { Link } from 'wouter';
@@ -8,7 +7,7 @@ import { ApiFailure, sentenceOf } from '../../api/client.ts';
 import { useLive } from '../../api/live.ts';
 import type { Delivery, Page } from '../../api/types.ts';
 import { now } from '../../app/clock.ts';
-import { type ListPage, useLongList } from '../../app/long-list.ts';
+import { type ListPage, type LongList, useLongList } from '../../app/long-list.ts';
 import { useTeam } from '../../app/session.tsx';
 import { useUrlState } from '../../app/url-state.ts';
 import { DeliveryStatus, HttpStatus, Status } from '../../kit/Badge.tsx';
@@ -55,26 +54,27 @@ export default function DeliveriesPage() {
 const nothing = Object.fromEntries(filterNames.map((name) => [name, ''])) as Filters;
 
 function List({ filters, onClear }: { filters: Filters; onClear(): void }) {
-  const { call, key } = useTeam();
-  const queries = useQueryClient();
+  const { call, team } = useTeam();
   const height = useNarrow() ? foldedHeight : rowHeight;
-  const listKey = key('deliveries', filters);
-  const list = useLongList<Delivery>(listKey, async (cursor, signal): Promise<ListPage<Delivery>> => {
-    try {
-      const { deliveries, pagination } = await call<{ deliveries: Delivery[]; pagination: Page }>(
-        'GET',
-        '/v1/deliveries',
-        { signal, query: { ...queryOf(filters, now()), limit: pageSize, cursor } },
-      );
-      return { items: deliveries, next: pagination.next };
-    } catch (error) {
-      // No event or webhook of that id: nothing fits.
-      if (error instanceof ApiFailure && error.status === 404) return { items: [], next: null };
-      throw error;
-    }
-  });
-  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
   const filtersName = JSON.stringify(filters);
+  const list = useLongList<Delivery>(
+    `${team.id} ${filtersName}`,
+    async (cursor, signal): Promise<ListPage<Delivery>> => {
+      try {
+        const { deliveries, pagination } = await call<{ deliveries: Delivery[]; pagination: Page }>(
+          'GET',
+          '/v1/deliveries',
+          { signal, query: { ...queryOf(filters, now()), limit: pageSize, cursor } },
+        );
+        return { items: deliveries, next: pagination.next };
+      } catch (error) {
+        // No event or webhook of that id: nothing fits.
+        if (error instanceof ApiFailure && error.status === 404) return { items: [], next: null };
+        throw error;
+      }
+    },
+  );
+  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
   // biome-ignore lint/correctness/useExhaustiveDependencies: another list has other news
   useEffect(() => setFresh(new Set()), [filtersName]);
 
@@ -86,13 +86,7 @@ function List({ filters, onClear }: { filters: Filters; onClear(): void }) {
   const state = useLive({
     delivery(news) {
       // In place where it is shown; else it is new, if it belongs here.
-      let isShown = false;
-      queries.setQueriesData<ListPage<Delivery>>({ queryKey: [...listKey, 'page'] }, (page) => {
-        const at = page?.items.findIndex(({ id }) => id === news.id) ?? -1;
-        if (page === undefined || at < 0) return page;
-        isShown = true;
-        return { ...page, items: page.items.with(at, news) };
-      });
+      const isShown = list.replace(news, ({ id }) => id === news.id);
       const newest = list.at(0);
       if (isShown || !fits(news, filters)) return;
       if (newest === undefined) {
@@ -107,7 +101,7 @@ function List({ filters, onClear }: { filters: Filters; onClear(): void }) {
         kind="error"
         title="The deliveries could not be loaded"
         action={
-          <Button size="small" onClick={list.retry}>
+          <Button size="small" onClick={() => list.retry()}>
             Try again
           </Button>
         }
@@ -140,12 +134,12 @@ function List({ filters, onClear }: { filters: Filters; onClear(): void }) {
           <Nothing list={list} filters={filters} onClear={onClear} />
         )}
       </Card>
-      {list.count > 0 && list.isPaused ? <Paused onGoOn={list.goOn} /> : null}
+      {list.count > 0 && list.isPaused ? <Paused onGoOn={() => list.goOn()} /> : null}
       {list.count > 0 && list.error !== null ? (
         <Notice
           kind="error"
           action={
-            <Button size="small" onClick={list.retry}>
+            <Button size="small" onClick={() => list.retry()}>
               Try again
             </Button>
           }
@@ -157,7 +151,7 @@ function List({ filters, onClear }: { filters: Filters; onClear(): void }) {
   );
 }
 
-type DeliveryList = ReturnType<typeof useLongList<Delivery>>;
+type DeliveryList = LongList<Delivery>;
 
 const Paused = ({ onGoOn }: { onGoOn(): void }) => (
   <div className="paused">
@@ -170,7 +164,7 @@ const Paused = ({ onGoOn }: { onGoOn(): void }) => (
 
 function Nothing({ list, filters, onClear }: { list: DeliveryList; filters: Filters; onClear(): void }) {
   const { href, may } = useTeam();
-  if (list.isPaused) return <Paused onGoOn={list.goOn} />;
+  if (list.isPaused) return <Paused onGoOn={() => list.goOn()} />;
   if (!list.isComplete) return <SkeletonRows rows={8} height={rowHeight} />;
   if (isFiltered(filters)) {
     return (
@@ -263,8 +257,8 @@ function Rows({ list, height }: { list: DeliveryList; height: number }) {
   const frame = useRef<HTMLDivElement>(null);
   const top = useTopOf(frame);
   const { from, to } = useRange(top, height);
-  const { look, count } = list;
-  useEffect(() => look(from, to), [look, from, to]);
+  const { count } = list;
+  useEffect(() => list.look(from, to), [list, from, to]);
   const rows = Array.from({ length: Math.max(0, Math.min(to, count) - from) }, (_, at) => from + at);
   return (
     // biome-ignore lint/a11y/useSemanticElements: rows that are placed one by one can’t be those of a <table>
