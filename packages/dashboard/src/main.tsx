@@ -5,14 +5,15 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './kit/table.css';
 import './app/navigation.ts';
+import './app/theme.ts';
 import { CSPProvider } from '@base-ui/react/csp-provider';
-import { Tooltip } from '@base-ui/react/tooltip';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Router } from 'wouter';
 import { App } from './app/App.tsx';
-import { ConfirmProvider } from './kit/Dialog.tsx';
+import { ErrorBoundary } from './app/ErrorBoundary.tsx';
+import { ConfirmProvider } from './kit/Confirm.tsx';
 import { ToastProvider } from './kit/Toasts.tsx';
 
 // Repeating what failed is the client's business (api/client.ts), which knows what may be repeated.
@@ -27,15 +28,15 @@ createRoot(root).render(
   <StrictMode>
     <CSPProvider disableStyleElements>
       <QueryClientProvider client={queries}>
-        <Tooltip.Provider delay={350}>
-          <ToastProvider>
-            <ConfirmProvider>
+        <ToastProvider>
+          <ConfirmProvider>
+            <ErrorBoundary place="app">
               <Router base="/app">
                 <App />
               </Router>
-            </ConfirmProvider>
-          </ToastProvider>
-        </Tooltip.Provider>
+            </ErrorBoundary>
+          </ConfirmProvider>
+        </ToastProvider>
       </QueryClientProvider>
     </CSPProvider>
   </StrictMode>,

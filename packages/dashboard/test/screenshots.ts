@@ -8,13 +8,17 @@ import { showTheme } from './support/browser.ts';
 import { desktop, phone, startDashboard } from './support/dashboard.ts';
 
 const folder = join(import.meta.dirname, '../screenshots');
+/** Those that stand in the documentation: `npm run screenshots -- --docs` takes them anew. */
+const docsFolder = join(import.meta.dirname, '../../../docs/images');
+const docsPictures = new Set(['webhooks', 'webhook-created', 'webhook-health', 'delivery-delivered']);
 /** Two frames: what a change of size or theme sets off is laid out and painted. */
 const settle = (page: Page): Promise<void> =>
   page.evaluate(
     () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),
   );
 
-const wanted = process.argv.slice(2);
+const isForDocs = process.argv.includes('--docs');
+const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
@@ -30,6 +34,11 @@ for (const scene of scenes) {
         await page.screenshot({ path: join(folder, `${name}-${theme}.png`) });
       }
       await showTheme(page, 'light');
+      if (isForDocs && docsPictures.has(name)) {
+        await settle(page);
+        const path = join(docsFolder, `${name}.jpg`);
+        await page.screenshot({ path, type: 'jpeg', quality: 72 });
+      }
       await page.setViewportSize(phone);
       await settle(page);
       await page.screenshot({ path: join(folder, `${name}-phone.png`) });

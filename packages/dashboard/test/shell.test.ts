@@ -2,11 +2,12 @@
 // session ends or the server fails in the middle.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { assertAccessible } from './support/browser.ts';
 import { type Dashboard, phone, startDashboard, watchComplaints } from './support/dashboard.ts';
 
 const mostFirstLoadBytes = 170_000;
+const mostReadyMs = 1_000;
 
 let dashboard: Dashboard;
 before(async () => {
@@ -144,6 +145,31 @@ test('a session that ends in the middle is renewed over the page, and the page g
   await heading(page, 'Webhooks').waitFor();
 });
 
+test('a session that ended is noticed without losing the page; one that was left on purpose is left everywhere', async (t) => {
+  const page = await dashboard.signIn();
+  t.after(() => page.context().close());
+  await page.goto(dashboard.address('settings/webhooks'));
+  await heading(page, 'Webhooks').waitFor();
+  const other = await page.context().newPage();
+  await other.goto(dashboard.address('settings/webhooks'));
+  await heading(other, 'Webhooks').waitFor();
+  const cookies = await page.context().cookies();
+  await page.context().clearCookies();
+  const say = (news: string) =>
+    other.evaluate((text) => new BroadcastChannel('posthorn.session').postMessage(text), news);
+  await say('in');
+  const dialog = page.getByRole('dialog', { name: 'Sign in again' });
+  await dialog.waitFor();
+  assert.ok(page.url().endsWith('/settings/webhooks'), page.url());
+  await page.context().addCookies(cookies);
+  await say('in');
+  await dialog.waitFor({ state: 'hidden' });
+
+  await other.getByRole('button', { name: /Operator/ }).click();
+  await other.getByRole('menuitem', { name: 'Sign out' }).click();
+  for (const tab of [other, page]) await tab.getByRole('heading', { name: 'Sign in to Posthorn' }).waitFor();
+});
+
 test('a server that fails or pauses is waited for, then said in a sentence with a way to go on', async (t) => {
   const page = await dashboard.signIn();
   t.after(() => page.context().close());
@@ -189,12 +215,24 @@ test('a server that is away is not a blank page', async (t) => {
 
 test('a first load takes at most 170 kB of compressed JavaScript and works within a second', async (t) => {
   const page = await dashboard.signIn();
-  t.after(() => page.context().close());
-  // A browser that has been here before has it all; one with nothing but the session has not.
-  const context = await dashboard.browser.newContext({ storageState: await page.context().storageState() });
-  t.after(() => context.close());
-  const fresh = await context.newPage();
-  const client = await context.newCDPSession(fresh);
+  const storageState = await page.context().storageState();
+  await page.context().close();
+  const loads: { bytes: number; readyMs: number }[] = [];
+  for (let round = 0; round < 3; round++) loads.push(await loadFirst(storageState));
+  for (const { bytes, readyMs } of loads) {
+    t.diagnostic(`${bytes} bytes of JavaScript, a heading after ${Math.round(readyMs)} ms`);
+    assert.ok(bytes > 50_000, `${bytes} bytes: nothing was measured`);
+    assert.ok(bytes <= mostFirstLoadBytes, `${bytes} bytes`);
+  }
+  // The quickest: what else the machine does is not the page's.
+  assert.ok(Math.min(...loads.map(({ readyMs }) => readyMs)) < mostReadyMs);
+});
+
+/** Opens the dashboard in a browser that has nothing of it but the session. */
+async function loadFirst(storageState: Awaited<ReturnType<BrowserContext['storageState']>>) {
+  const context = await dashboard.browser.newContext({ storageState });
+  const page = await context.newPage();
+  const client = await context.newCDPSession(page);
   await client.send('Network.enable');
   const scripts = new Set<string>();
   let bytes = 0;
@@ -204,11 +242,16 @@ test('a first load takes at most 170 kB of compressed JavaScript and works withi
   client.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
     if (scripts.has(requestId)) bytes += encodedDataLength;
   });
-  await fresh.goto(`${dashboard.posthorn.url}/app/`);
-  await fresh.getByRole('heading', { level: 1 }).waitFor();
-  const readyMs = await fresh.evaluate(() => performance.now());
-  await fresh.waitForLoadState('networkidle');
-  t.diagnostic(`${bytes} bytes of JavaScript, a heading after ${Math.round(readyMs)} ms`);
-  assert.ok(scripts.size > 0 && bytes > 50_000, `${bytes} bytes: nothing was measured`);
-  assert.ok(bytes <= mostFirstLoadBytes, `${bytes} bytes`);
-});
+  await page.goto(`${dashboard.posthorn.url}/app/`);
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  const readyMs = await page.evaluate(() => performance.now());
+  // A live feed never ends, so the network is never idle; what the page fetches for itself it has by then.
+  await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        requestIdleCallback(resolve);
+      }),
+  );
+  await context.close();
+  return { bytes, readyMs };
+}

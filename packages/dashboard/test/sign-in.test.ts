@@ -51,6 +51,8 @@ test('an invitation makes an account with a password, and the password signs in'
   await page.getByText('new@example.com').waitFor();
   await assertAccessible(page, 'an invitation');
   await page.getByLabel('Your name').fill('A New Person');
+  await page.reload();
+  assert.equal(await page.getByLabel('Your name').inputValue(), 'A New Person');
   await page.getByLabel('Password').fill('short');
   await page.getByRole('button', { name: 'Accept the invitation' }).click();
   await page.getByRole('alert').filter({ hasText: 'Use at least 12 characters.' }).waitFor();
@@ -70,6 +72,9 @@ test('an invitation makes an account with a password, and the password signs in'
     .filter({ hasText: /password/i })
     .waitFor();
   assert.equal(await page.getByLabel('E-mail').inputValue(), 'new@example.com', 'what was typed is kept');
+  await page.reload();
+  assert.equal(await page.getByLabel('E-mail').inputValue(), 'new@example.com', 'through a reload too');
+  assert.equal(await page.getByLabel('Password').inputValue(), '');
   await assertAccessible(page, 'signing in');
   await page.getByLabel('Password').fill(password);
   await page.keyboard.press('Enter');

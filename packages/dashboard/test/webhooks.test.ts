@@ -217,7 +217,7 @@ test('a session that ends while a form is filled in loses nothing', async (t) =>
   await page.context().addCookies(cookies);
   const tab = await page.context().newPage();
   await tab.goto(`${dashboard.posthorn.url}/app/`);
-  await tab.evaluate(() => new BroadcastChannel('posthorn.session').postMessage('changed'));
+  await tab.evaluate(() => new BroadcastChannel('posthorn.session').postMessage('in'));
   // The call that met the end of the session is made again by itself.
   await page.getByRole('dialog', { name: 'Webhook Created' }).waitFor();
   assert.deepEqual(

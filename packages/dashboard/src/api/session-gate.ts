@@ -30,11 +30,17 @@ export function forgetSession(): void {
   tell();
 }
 
+/** Says that the session is over, though no call waits for another one. */
+export function noteSessionEnd(): void {
+  if (!hadSession || isEnded) return;
+  isEnded = true;
+  tell();
+}
+
 /** A call met a 401: resolves true once there is a session again, false when there was none to lose. */
 export async function endedSession(signal?: AbortSignal): Promise<boolean> {
   if (!hadSession) return false;
-  isEnded = true;
-  tell();
+  noteSessionEnd();
   return new Promise((resolve, reject) => {
     waiting.push(resolve);
     signal?.addEventListener('abort', () => reject(signal.reason), { once: true });

@@ -1,6 +1,6 @@
 // From the address and the session to what is shown: the pages of signing in, or the shell with one page in it.
 
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { MapPinOff, Users } from 'lucide-react';
 import { lazy, useEffect } from 'react';
 import { Redirect, Route, Switch, useLocation, useParams, useSearch } from 'wouter';
@@ -10,11 +10,11 @@ import { Button, ButtonLink } from '../kit/Button.tsx';
 import { Empty, Notice, PageHeader } from '../kit/Page.tsx';
 import { ErrorBoundary } from './ErrorBoundary.tsx';
 import { useNavLinks } from './Nav.tsx';
-import { otherRoutes, PageFrame, teamRoutes } from './routes.tsx';
+import { otherRoutes, PageFrame, teamRoutes, usePreload } from './routes.tsx';
 import { Shell } from './Shell.tsx';
 import { SignInAgain } from './SignInAgain.tsx';
 import {
-  hearSession,
+  followSession,
   SessionProvider,
   TeamProvider,
   teamHref,
@@ -26,6 +26,11 @@ const SignInPage = lazy(() => import('../pages/sign-in/SignInPage.tsx'));
 const InvitationPage = lazy(() => import('../pages/sign-in/InvitationPage.tsx'));
 
 export function App() {
+  const [location] = useLocation();
+  const preload = usePreload();
+  // The page's chunk is on its way while the session is still being read.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only the address that was opened; links fetch for themselves
+  useEffect(() => preload(location), []); // oxlint-disable-line react/exhaustive-deps -- the same
   return (
     <PageFrame>
       <Switch>
@@ -41,7 +46,8 @@ function Inside() {
   const { data: session, error, refetch, isFetching } = useSessionQuery();
   const [location] = useLocation();
   const search = useSearch();
-  useEffect(() => hearSession(() => void refetch()), [refetch]);
+  const queries = useQueryClient();
+  useEffect(() => followSession(queries), [queries]);
   if (session === undefined) {
     return error === null ? null : (
       <div className="alone">

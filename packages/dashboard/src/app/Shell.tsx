@@ -1,31 +1,34 @@
-// The frame around every page: team switcher, navigation, the person's menu; on a phone a bar and a drawer.
-import { Dialog } from '@base-ui/react/dialog';
-import { useQueryClient } from '@tanstack/react-query';
-import { ChevronsUpDown, Keyboard, LogOut, Menu as MenuGlyph, UserRound, X } from 'lucide-react';
-import { type ReactNode, useEffect, useState } from 'react';
+// The frame around every page: team switcher, navigation, the person's menu; on a phone a bar and a drawer. What opens
+// on a press is fetched then.
+import { ChevronsUpDown, Menu as MenuGlyph } from 'lucide-react';
+import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
-import { sentenceOf } from '../api/client.ts';
 import type { SessionTeam } from '../api/types.ts';
 import { Badge } from '../kit/Badge.tsx';
 import { Logo } from '../kit/Logo.tsx';
-import { Menu, MenuChoice, MenuItem, MenuLine, MenuLink } from '../kit/Menu.tsx';
-import { useToast } from '../kit/Toasts.tsx';
+import { OnDemand, partOf } from '../kit/OnDemand.tsx';
 import { Nav, NavShortcuts } from './Nav.tsx';
-import { otherRoutes } from './routes.tsx';
-import { ShortcutHelp } from './ShortcutHelp.tsx';
-import { signOut, teamHref, useSession } from './session.tsx';
+import { useSession } from './session.tsx';
 import { useShortcut } from './shortcuts.ts';
-import { chooseTheme, useTheme } from './theme.ts';
 import './shell.css';
 
+const Drawer = lazy(() => import('./Drawer.tsx'));
+const ShortcutHelp = lazy(() => import('./ShortcutHelp.tsx'));
+const teamMenu = partOf(() => import('./TeamMenu.tsx'));
+const personMenu = partOf(() => import('./PersonMenu.tsx'));
+
+/** Not yet opened: its code is not needed. Once opened it stays, so that it can close as it should. */
+type Opening = 'never' | 'open' | 'closed';
+
 export function Shell({ team, children }: { team: SessionTeam | null; children: ReactNode }) {
-  const [isDrawerOpen, setDrawerOpen] = useState(false);
-  const [isHelpOpen, setHelpOpen] = useState(false);
+  const [drawer, setDrawer] = useState<Opening>('never');
+  const [help, setHelp] = useState<Opening>('never');
   const [location] = useLocation();
-  useShortcut('?', 'Anywhere', 'Show the shortcuts', () => setHelpOpen(true));
+  const openHelp = () => setHelp('open');
+  const closeDrawer = () => setDrawer((before) => (before === 'never' ? before : 'closed'));
+  useShortcut('?', 'Anywhere', 'Show the shortcuts', openHelp);
   // biome-ignore lint/correctness/useExhaustiveDependencies: going somewhere closes the drawer
-  useEffect(() => setDrawerOpen(false), [location]);
-  const help = () => setHelpOpen(true);
+  useEffect(closeDrawer, [location]); // oxlint-disable-line react/exhaustive-deps -- the same
   return (
     <div className="shell">
       <a className="skip-link" href="#main">
@@ -34,28 +37,19 @@ export function Shell({ team, children }: { team: SessionTeam | null; children: 
       <aside className="side" aria-label="Sidebar">
         <TeamSwitcher team={team} />
         <Nav team={team} />
-        <PersonMenu onHelp={help} />
+        <Person onHelp={openHelp} />
       </aside>
       <header className="top">
-        <Dialog.Root open={isDrawerOpen} onOpenChange={setDrawerOpen}>
-          <Dialog.Trigger className="icon-button" aria-label="Menu">
-            <MenuGlyph size={18} aria-hidden />
-          </Dialog.Trigger>
-          <Dialog.Portal>
-            <Dialog.Backdrop className="scrim" />
-            <Dialog.Popup className="drawer">
-              <Dialog.Title className="visually-hidden">Menu</Dialog.Title>
-              <div className="row spread">
-                <TeamSwitcher team={team} />
-                <Dialog.Close className="icon-button" aria-label="Close">
-                  <X size={18} aria-hidden />
-                </Dialog.Close>
-              </div>
-              <Nav team={team} onGo={() => setDrawerOpen(false)} />
-              <PersonMenu onHelp={help} />
-            </Dialog.Popup>
-          </Dialog.Portal>
-        </Dialog.Root>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Menu"
+          aria-haspopup="dialog"
+          aria-expanded={drawer === 'open'}
+          onClick={() => setDrawer('open')}
+        >
+          <MenuGlyph size={18} aria-hidden />
+        </button>
         <Logo size={22} />
         <bdi className="cut top-team">{team?.name ?? 'Posthorn'}</bdi>
       </header>
@@ -63,22 +57,26 @@ export function Shell({ team, children }: { team: SessionTeam | null; children: 
         <div className="content">{children}</div>
       </main>
       <NavShortcuts team={team} />
-      <ShortcutHelp open={isHelpOpen} onClose={() => setHelpOpen(false)} />
+      <Suspense fallback={null}>
+        {drawer === 'never' ? null : (
+          <Drawer open={drawer === 'open'} onClose={closeDrawer} head={<TeamSwitcher team={team} />}>
+            <Nav team={team} onGo={closeDrawer} />
+            <Person onHelp={openHelp} />
+          </Drawer>
+        )}
+        {help === 'never' ? null : <ShortcutHelp open={help === 'open'} onClose={() => setHelp('closed')} />}
+      </Suspense>
     </div>
   );
 }
 
+const planNames = { hobby: 'Hobby', pro: 'Pro', enterprise: 'Enterprise' };
+
 function TeamSwitcher({ team }: { team: SessionTeam | null }) {
-  const { teams } = useSession();
-  const [location, navigate] = useLocation();
-  const go = (slug: string) => {
-    // The same page of the other team, without what belongs to one thing of this team.
-    const rest = /^\/team\/[^/]+\/((?:settings\/)?[a-z-]+)/.exec(location)?.[1] ?? '';
-    navigate(teamHref(slug, rest));
-  };
   return (
-    <Menu
-      align="start"
+    <OnDemand
+      part={teamMenu}
+      props={{ team }}
       trigger={
         <button type="button" className="team-switcher">
           <Logo />
@@ -90,30 +88,17 @@ function TeamSwitcher({ team }: { team: SessionTeam | null }) {
           <ChevronsUpDown size={14} aria-hidden />
         </button>
       }
-    >
-      <MenuChoice
-        label="Teams"
-        value={team?.slug ?? ''}
-        choices={teams.map(({ slug, name }) => ({ value: slug, label: <bdi>{name}</bdi> }))}
-        onChange={go}
-      />
-    </Menu>
+    />
   );
 }
 
-const planNames = { hobby: 'Hobby', pro: 'Pro', enterprise: 'Enterprise' };
-
-function PersonMenu({ onHelp }: { onHelp(): void }) {
+function Person({ onHelp }: { onHelp(): void }) {
   const { user, operator } = useSession();
-  const theme = useTheme();
-  const queries = useQueryClient();
-  const toast = useToast();
-  const account = otherRoutes.find(({ path }) => path === 'account');
   const name = user.name ?? user.username;
   return (
-    <Menu
-      side="top"
-      align="start"
+    <OnDemand
+      part={personMenu}
+      props={{ onHelp }}
       trigger={
         <button type="button" className="person">
           <span className="avatar" aria-hidden>
@@ -128,35 +113,6 @@ function PersonMenu({ onHelp }: { onHelp(): void }) {
           <ChevronsUpDown size={14} aria-hidden />
         </button>
       }
-    >
-      {account === undefined ? null : (
-        <MenuLink href="/account" icon={UserRound}>
-          Account
-        </MenuLink>
-      )}
-      <MenuItem icon={Keyboard} onSelect={onHelp}>
-        Keyboard shortcuts
-      </MenuItem>
-      <MenuLine />
-      <MenuChoice
-        label="Theme"
-        value={theme}
-        choices={[
-          { value: 'system', label: 'System' },
-          { value: 'light', label: 'Light' },
-          { value: 'dark', label: 'Dark' },
-        ]}
-        onChange={chooseTheme}
-      />
-      <MenuLine />
-      <MenuItem
-        icon={LogOut}
-        onSelect={() => {
-          signOut(queries).catch((error: unknown) => toast(sentenceOf(error), 'error'));
-        }}
-      >
-        Sign out
-      </MenuItem>
-    </Menu>
+    />
   );
 }

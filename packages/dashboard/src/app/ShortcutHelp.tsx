@@ -3,7 +3,7 @@ import { Fragment } from 'react';
 import { Dialog } from '../kit/Dialog.tsx';
 import { useShortcuts } from './shortcuts.ts';
 
-export function ShortcutHelp({ open, onClose }: { open: boolean; onClose(): void }) {
+export default function ShortcutHelp({ open, onClose }: { open: boolean; onClose(): void }) {
   const shortcuts = useShortcuts();
   const groups = [...new Set(shortcuts.map(({ group }) => group))];
   return (

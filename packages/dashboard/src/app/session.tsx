@@ -2,22 +2,25 @@
 import { type QueryClient, queryOptions, useQuery } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useMemo } from 'react';
 import { ApiFailure, type CallOptions, call } from '../api/client.ts';
-import { forgetSession, noteSession } from '../api/session-gate.ts';
+import { forgetSession, noteSession, noteSessionEnd } from '../api/session-gate.ts';
 import type { Session, SessionTeam } from '../api/types.ts';
 import { may, type Permission } from './permissions.ts';
 
-/** Null when nobody is signed in. */
+const sessionKey = ['session'] as const;
+
+/** Null when nobody is signed in. A session that ends stays known: the person signs in again over the page. */
 export const sessionQuery = queryOptions({
-  queryKey: ['session'],
+  queryKey: sessionKey,
   staleTime: 60_000,
-  queryFn: async ({ signal }): Promise<Session | null> => {
+  queryFn: async ({ signal, client }): Promise<Session | null> => {
     try {
       const session = await call<Session>('GET', '/v1/session', { signal, anonymous: true });
       noteSession();
       return session;
     } catch (error) {
-      if (error instanceof ApiFailure && error.status === 401) return null;
-      throw error;
+      if (!(error instanceof ApiFailure) || error.status !== 401) throw error;
+      noteSessionEnd();
+      return client.getQueryData<Session | null>(sessionKey) ?? null;
     }
   },
 });
@@ -79,19 +82,27 @@ export const teamHref = (slug: string, path: string): string =>
 /** Ends the session on the server and forgets all that was read with it. */
 export async function signOut(queries: QueryClient): Promise<void> {
   await call('POST', '/v1/sign-out', { anonymous: true });
+  announceSession('out');
+  forgetAll(queries);
+}
+
+function forgetAll(queries: QueryClient): void {
   forgetSession();
-  announceSession();
-  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionKey[0] });
   queries.setQueryData(sessionQuery.queryKey, null);
 }
 
 const channel = new BroadcastChannel('posthorn.session');
 
 /** Tells the other tabs that somebody signed in or out. */
-export const announceSession = (): void => channel.postMessage('changed');
+export const announceSession = (news: 'in' | 'out'): void => channel.postMessage(news);
 
-/** Hears when another tab signed in or out. */
-export function hearSession(listener: () => void): () => void {
-  channel.addEventListener('message', listener);
-  return () => channel.removeEventListener('message', listener);
+/** Follows what other tabs announce, as long as somebody is shown something of theirs. */
+export function followSession(queries: QueryClient): () => void {
+  const hear = ({ data }: MessageEvent) => {
+    if (data === 'out') forgetAll(queries);
+    else void queries.fetchQuery({ ...sessionQuery, staleTime: 0 });
+  };
+  channel.addEventListener('message', hear);
+  return () => channel.removeEventListener('message', hear);
 }

@@ -10,15 +10,18 @@ export function Menu({
   trigger,
   align = 'end',
   side = 'bottom',
+  defaultOpen = false,
   children,
 }: {
   trigger: ReactElement;
   align?: 'start' | 'end';
   side?: 'bottom' | 'top';
+  /** Open from the start: for one that is mounted by the press on its trigger (OnDemand). */
+  defaultOpen?: boolean;
   children: ReactNode;
 }) {
   return (
-    <Base.Root>
+    <Base.Root defaultOpen={defaultOpen}>
       <Base.Trigger render={trigger} />
       <Base.Portal>
         <Base.Positioner className="layer" align={align} side={side} sideOffset={6}>

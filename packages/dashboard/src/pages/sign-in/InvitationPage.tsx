@@ -6,6 +6,7 @@ import { type FormEvent, useState } from 'react';
 import { useLocation } from 'wouter';
 import { call, sentenceOf } from '../../api/client.ts';
 import type { InvitationPreview, User } from '../../api/types.ts';
+import { useDraft } from '../../app/drafts.ts';
 import { announceSession, sessionQuery, teamHref, useSessionQuery } from '../../app/session.tsx';
 import { Button, ButtonLink } from '../../kit/Button.tsx';
 import { Field, Input } from '../../kit/Field.tsx';
@@ -62,7 +63,7 @@ function Accept({ token, invitation }: { token: string; invitation: InvitationPr
       body: { token, ...more },
     });
     dropToken('invitation');
-    announceSession();
+    announceSession('in');
     await queries.fetchQuery({ ...sessionQuery, staleTime: 0 });
     navigate(teamHref(team.slug, ''), { replace: true });
   };
@@ -131,7 +132,7 @@ function AcceptForm({
   fields: 'none' | 'proof' | 'new';
   onAccept(more: { name?: string; password?: string }): Promise<void>;
 }) {
-  const [name, setName] = useState('');
+  const [{ name }, setKept, forget] = useDraft('invitation', { name: '' });
   const [password, setPassword] = useState('');
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
@@ -150,6 +151,7 @@ function AcceptForm({
     setBusy(true);
     try {
       await onAccept({ ...(name === '' ? {} : { name }), ...(password === '' ? {} : { password }) });
+      forget();
     } catch (error) {
       setFailure(sentenceOf(error));
       setBusy(false);
@@ -164,7 +166,7 @@ function AcceptForm({
             name="name"
             autoComplete="name"
             value={name}
-            onChange={(event) => setName(event.target.value)}
+            onChange={(event) => setKept({ name: event.target.value })}
           />
         </Field>
       ) : null}

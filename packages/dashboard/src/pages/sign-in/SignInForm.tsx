@@ -4,6 +4,7 @@ import { KeyRound } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import { call, sentenceOf } from '../../api/client.ts';
 import type { SignInMethods, User } from '../../api/types.ts';
+import { useDraft } from '../../app/drafts.ts';
 import { Button } from '../../kit/Button.tsx';
 import { Field, Input } from '../../kit/Field.tsx';
 import { Loaded, Notice, Skeleton } from '../../kit/Page.tsx';
@@ -57,7 +58,8 @@ export default function SignInForm({ inPlace = false, next, onSignedIn }: Props)
 }
 
 function PasswordForm({ onSignedIn }: { onSignedIn(): void }) {
-  const [email, setEmail] = useState('');
+  // The address outlives a reload of the tab; the password is kept nowhere.
+  const [{ email }, setKept, forget] = useDraft('sign-in', { email: '' });
   const [password, setPassword] = useState('');
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
@@ -71,6 +73,7 @@ function PasswordForm({ onSignedIn }: { onSignedIn(): void }) {
     setFailure(null);
     try {
       await call<{ user: User }>('POST', '/v1/sign-in', { body: { email, password }, anonymous: true });
+      forget();
       onSignedIn();
     } catch (error) {
       setFailure(sentenceOf(error));
@@ -87,7 +90,7 @@ function PasswordForm({ onSignedIn }: { onSignedIn(): void }) {
           name="email"
           autoComplete="username"
           value={email}
-          onChange={(event) => setEmail(event.target.value)}
+          onChange={(event) => setKept({ email: event.target.value })}
         />
       </Field>
       <Field label="Password">

@@ -19,7 +19,7 @@ export default function SignInPage() {
   const next = safeNext(params.get('next'));
 
   const enter = async () => {
-    announceSession();
+    announceSession('in');
     await queries.fetchQuery({ ...sessionQuery, staleTime: 0 });
     navigate(next, { replace: true });
   };

@@ -1,6 +1,6 @@
 // Removing a webhook: asked first, with its name and the deliveries that would be canceled with it.
 import { useTeam } from '../../app/session.tsx';
-import { useConfirm } from '../../kit/Dialog.tsx';
+import { useConfirm } from '../../kit/Confirm.tsx';
 import { countOf } from '../../kit/format.ts';
 import { PlainText } from '../../kit/PlainText.tsx';
 import { useToast } from '../../kit/Toasts.tsx';
