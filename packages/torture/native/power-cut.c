@@ -68,6 +68,20 @@ static void shadow_path(char *into, size_t size, const char *name) {
   snprintf(into, size, "%s/%s", shadow_dir, name);
 }
 
+static void add_range(struct file *file, off_t from, off_t to) {
+  struct range *last = file->count ? &file->dirty[file->count - 1] : NULL;
+  if (last && last->to == from) {
+    last->to = to;
+    return;
+  }
+  if (file->count == file->room) {
+    file->room = file->room ? file->room * 2 : 64;
+    file->dirty = realloc(file->dirty, file->room * sizeof *file->dirty);
+    if (!file->dirty) abort();
+  }
+  file->dirty[file->count++] = (struct range){from, to};
+}
+
 static void note_open(int fd, const char *path, int flags) {
   const char *name = inside(path);
   if (fd < 0 || fd >= MOST_FDS || !name || (flags & O_ACCMODE) == O_RDONLY) return;
@@ -78,6 +92,9 @@ static void note_open(int fd, const char *path, int flags) {
   if (!found && file_count < MOST_FILES && strlen(name) < sizeof files[0].name) {
     found = &files[file_count++];
     strcpy(found->name, name);
+    /* What a process before this one wrote and did not sync goes with the first sync: it is in the system's cache. */
+    struct stat now;
+    if (fstat(fd, &now) == 0 && now.st_size > 0) add_range(found, 0, now.st_size);
   }
   by_fd[fd] = found;
   pthread_mutex_unlock(&lock);
@@ -87,18 +104,7 @@ static void note_write(int fd, off_t from, ssize_t length) {
   if (length <= 0 || fd < 0 || fd >= MOST_FDS || !by_fd[fd]) return;
   pthread_mutex_lock(&lock);
   struct file *file = by_fd[fd];
-  if (file) {
-    struct range *last = file->count ? &file->dirty[file->count - 1] : NULL;
-    if (last && last->to == from) last->to = from + length;
-    else {
-      if (file->count == file->room) {
-        file->room = file->room ? file->room * 2 : 64;
-        file->dirty = realloc(file->dirty, file->room * sizeof *file->dirty);
-        if (!file->dirty) abort();
-      }
-      file->dirty[file->count++] = (struct range){from, from + length};
-    }
-  }
+  if (file) add_range(file, from, from + length);
   pthread_mutex_unlock(&lock);
 }
 

@@ -196,14 +196,14 @@ export const fullRuns: readonly NamedRun[] = [
 /** Under two minutes, for CI. */
 export const quickRuns: readonly NamedRun[] = [
   onLossyDisk('sqlite, killed and cut from power', {
-    events: 2_300,
-    rate: 170,
+    events: 2_600,
+    rate: 220,
     faults: (cut) => [kill, killAtStart, terminate, cut, pauseFor(1_000, 2_500), cut, kill],
   }),
   onPostgres('postgres, killed and paused', {
     nodes: 2,
-    events: 2_300,
-    rate: 140,
+    events: 2_600,
+    rate: 180,
     faults: [kill, killAtStart, endSessions, longPause, kill, resetNetwork, terminate, kill],
   }),
 ];
