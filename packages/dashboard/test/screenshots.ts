@@ -28,6 +28,8 @@ for (const scene of scenes) {
     for (const { name, open } of await scene(dashboard)) {
       if (wanted.length > 0 && !wanted.some((one) => name.startsWith(one))) continue;
       const page = await open();
+      // What is still loading is not what is to be seen.
+      await page.locator('.skeleton').first().waitFor({ state: 'detached' });
       for (const theme of ['light', 'dark'] as const) {
         await showTheme(page, theme);
         await settle(page);

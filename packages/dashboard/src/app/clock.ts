@@ -3,9 +3,6 @@ import { useSyncExternalStore } from 'react';
 
 export const now = (): number => Date.now();
 
-/** Milliseconds of a clock that never jumps. */
-export const monotonic = (): number => performance.now();
-
 /** Resolves after `ms`; rejects when the signal says so. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
