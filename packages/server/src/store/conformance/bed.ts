@@ -36,6 +36,8 @@ export interface OpenedStore {
   store: Store;
   /** Opens the same data as the next process would after a crash: without a close, with all that was answered. */
   reopen(now: number): Promise<Store>;
+  /** Whether the figure of a long backlog is off by what a killed process had counted, until it is counted anew. */
+  countsLateAfterCrash?: boolean;
   /** Closes what is open and removes the data. */
   dispose(): Promise<void>;
 }

@@ -240,6 +240,8 @@ class PostgresDeliveries implements DeliveryStore {
     // Whatever a dead node's last words were: nothing sleeps for ever.
     await rescue(this.connections.run, now, this.node !== null);
     await sweep(this.connections.run, now, [...this.#closedLanes]);
+    // What was counted before goes first: added afterwards it would be counted twice.
+    await this.writeFigures();
     await recount(this.connections.run, now);
   }
 

@@ -185,10 +185,14 @@ const countedUpToInAll = 10;
 /** The backlog of the lane `t`, with `h` its row of `endpoint_health`. */
 const backlogOf = (upTo: number): string =>
   `CASE WHEN c.count <= ${upTo} THEN c.count ELSE greatest(coalesce(h.pending, 0), c.count) END`;
+/** A lane without a counter, new or of a removed endpoint, is counted further, up to `countedUpTo`. */
 const boundedCount = (upTo: number): string =>
-  `CROSS JOIN LATERAL (
-     SELECT count(*) AS count FROM (SELECT 1 FROM pending p WHERE p.tag = t.tag ORDER BY p.id LIMIT ${upTo + 1}) s) c
-   LEFT JOIN endpoint_health h ON h.tag = t.tag`;
+  `LEFT JOIN endpoint_health h ON h.tag = t.tag
+     AND EXISTS (SELECT 1 FROM endpoints e WHERE e.tag = t.tag AND e.removed_at IS NULL)
+   CROSS JOIN LATERAL (
+     SELECT count(*) AS count FROM (
+       SELECT 1 FROM pending p WHERE p.tag = t.tag ORDER BY p.id
+        LIMIT CASE WHEN h.tag IS NULL THEN ${countedUpTo + 1} ELSE ${upTo + 1} END) s) c`;
 
 const backlogsText = `
 SELECT t.tag, ${backlogOf(countedUpTo)} AS pending, f.id AS "oldestKey"

@@ -27,6 +27,7 @@ async function open({ now, delivers }: OpenOptions): Promise<OpenedStore> {
   };
   return {
     store: await openNext(now),
+    countsLateAfterCrash: true,
     async reopen(at) {
       await admin.query("UPDATE nodes SET lease_until = now() - interval '1 second'");
       return openNext(at);
