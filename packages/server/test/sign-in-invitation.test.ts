@@ -252,20 +252,19 @@ test('invitations run out after a week, and are recorded', async () => {
     plane.pass(1_000);
     assert.equal((await use(late)).status, 403);
     assert.deepEqual((await plane.call('GET', '/v1/invitations')).body.invitations, []);
+    // Those of one commit are of one moment, and stand in no order.
     const records = (await plane.audit()).slice(-5);
+    assert.deepEqual(records.map(({ action }) => action).toSorted(), [
+      'invitation.accepted',
+      'invitation.created',
+      'invitation.created',
+      'invitation.refused',
+      'session.started',
+    ]);
+    const accepted = records.find(({ action }) => action === 'invitation.accepted');
+    const detail = JSON.parse(accepted?.detail ?? '');
     assert.deepEqual(
-      records.map(({ action }) => action),
-      [
-        'invitation.created',
-        'invitation.created',
-        'invitation.accepted',
-        'session.started',
-        'invitation.refused',
-      ],
-    );
-    const detail = JSON.parse(records[2]?.detail ?? '');
-    assert.deepEqual(
-      [detail.email, detail.role, records[2]?.actor],
+      [detail.email, detail.role, accepted?.actor],
       ['intime@example.com', 'MEMBER', detail.userId],
     );
     assert.ok(!JSON.stringify(records).includes(token));
