@@ -36,6 +36,9 @@ describe('projects', () => {
     await page.getByLabel('Name').fill('Not A Name!');
     await page.getByRole('button', { name: 'Create', exact: true }).click();
     await page.getByRole('dialog').getByRole('alert').filter({ hasText: /./ }).waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Create project' }).click();
+    assert.equal(await page.getByLabel('Name').inputValue(), 'Not A Name!', 'what was typed is still there');
     await page.getByLabel('Name').fill('storefront');
     await page.getByRole('button', { name: 'Create', exact: true }).click();
     await page.getByRole('heading', { level: 1, name: 'storefront' }).waitFor();
@@ -113,6 +116,9 @@ describe('members', () => {
     await page.getByRole('button', { name: 'Invite' }).click();
     await page.getByLabel('E-mail address').fill('ada@example.com');
     await page.getByLabel('Role').selectOption('VIEWER');
+    await page.reload();
+    await page.getByRole('button', { name: 'Invite' }).click();
+    assert.equal(await page.getByLabel('E-mail address').inputValue(), 'ada@example.com');
     await page.getByRole('button', { name: 'Create link' }).click();
     const link = ((await page.getByRole('dialog').locator('pre').textContent()) ?? '').trim();
     assert.match(link, /\/app\/invitation#/);
@@ -158,6 +164,9 @@ describe('tokens and the account', () => {
     await open('settings/tokens', 'Tokens');
     await page.getByRole('button', { name: 'Create token' }).click();
     await page.getByLabel('Name').fill('CI');
+    await page.reload();
+    await page.getByRole('button', { name: 'Create token' }).click();
+    assert.equal(await page.getByLabel('Name').inputValue(), 'CI');
     await page.getByRole('button', { name: 'Create', exact: true }).click();
     const token = ((await page.getByRole('dialog').locator('pre').textContent()) ?? '').trim();
     assert.match(token, /^[A-Za-z0-9]{24}$/);

@@ -4,6 +4,7 @@ import { UserPlus } from 'lucide-react';
 import { useState } from 'react';
 import { sentenceOf } from '../../api/client.ts';
 import type { Invitation, Member, Role } from '../../api/types.ts';
+import { useDraft } from '../../app/drafts.ts';
 import { useSession, useTeam } from '../../app/session.tsx';
 import { Button } from '../../kit/Button.tsx';
 import { Code } from '../../kit/Code.tsx';
@@ -173,10 +174,15 @@ function InvitationList() {
 }
 
 function Invite({ onClose }: { onClose(): void }) {
-  const { call, key } = useTeam();
+  const { call, key, team } = useTeam();
   const queries = useQueryClient();
-  const [email, setEmail] = useState('');
-  const [role, setRole] = useState<Role>('MEMBER');
+  const [{ email, role }, setDraft, forget] = useDraft<{ email: string; role: Role }>(
+    `invitation ${team.id}`,
+    {
+      email: '',
+      role: 'MEMBER',
+    },
+  );
   const [failure, setFailure] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [made, setMade] = useState<(Invitation & { url: string }) | null>(null);
@@ -185,6 +191,7 @@ function Invite({ onClose }: { onClose(): void }) {
     setFailure(null);
     try {
       setMade(await call('POST', '/v1/invitations', { body: { email: email.trim(), role } }));
+      forget();
       await queries.invalidateQueries({ queryKey: key('invitations') });
     } catch (error) {
       setFailure(sentenceOf(error));
@@ -234,13 +241,18 @@ function Invite({ onClose }: { onClose(): void }) {
         }}
       >
         <Field label="E-mail address" error={failure}>
-          <Input type="email" autoFocus value={email} onChange={(event) => setEmail(event.target.value)} />
+          <Input
+            type="email"
+            autoFocus
+            value={email}
+            onChange={(event) => setDraft({ email: event.target.value, role })}
+          />
         </Field>
         <Field label="Role" hint={roleHints[role]}>
           <Select
             options={roleOptions}
             value={role}
-            onChange={(event) => setRole(event.target.value as Role)}
+            onChange={(event) => setDraft({ email, role: event.target.value as Role })}
           />
         </Field>
       </form>

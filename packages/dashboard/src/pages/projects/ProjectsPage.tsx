@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { sentenceOf } from '../../api/client.ts';
 import type { Project, TimePage } from '../../api/types.ts';
+import { useDraft } from '../../app/drafts.ts';
 import { whoMay } from '../../app/permissions.ts';
 import { useTeam } from '../../app/session.tsx';
 import { Button } from '../../kit/Button.tsx';
@@ -103,11 +104,11 @@ export default function ProjectsPage() {
 }
 
 function CreateDialog({ onClose }: { onClose(): void }) {
-  const { call, key, href } = useTeam();
+  const { call, key, href, team } = useTeam();
   const queries = useQueryClient();
   const toast = useToast();
   const [, navigate] = useLocation();
-  const [name, setName] = useState('');
+  const [{ name }, setDraft, forget] = useDraft(`project ${team.id}`, { name: '' });
   const [failure, setFailure] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const create = async () => {
@@ -115,6 +116,7 @@ function CreateDialog({ onClose }: { onClose(): void }) {
     setFailure(null);
     try {
       const project = await call<Project>('POST', '/v11/projects', { body: { name: name.trim() } });
+      forget();
       toast('Project created.');
       await queries.invalidateQueries({ queryKey: key('projects') });
       navigate(href(`projects/${project.id}`));
@@ -146,7 +148,12 @@ function CreateDialog({ onClose }: { onClose(): void }) {
         }}
       >
         <Field label="Name" error={failure} hint="Lowercase letters, digits, '.', '_' and '-'.">
-          <Input autoFocus value={name} maxLength={100} onChange={(event) => setName(event.target.value)} />
+          <Input
+            autoFocus
+            value={name}
+            maxLength={100}
+            onChange={(event) => setDraft({ name: event.target.value })}
+          />
         </Field>
       </form>
     </Dialog>

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { sentenceOf } from '../../api/client.ts';
 import type { Role, Token } from '../../api/types.ts';
 import { now } from '../../app/clock.ts';
+import { useDraft } from '../../app/drafts.ts';
 import { useSession, useTeam } from '../../app/session.tsx';
 import { Badge } from '../../kit/Badge.tsx';
 import { Button } from '../../kit/Button.tsx';
@@ -124,12 +125,15 @@ export default function TokensPage() {
 }
 
 function Create({ onClose }: { onClose(): void }) {
-  const { call, key } = useTeam();
+  const { call, key, team } = useTeam();
   const { operator } = useSession();
   const queries = useQueryClient();
-  const [name, setName] = useState('');
-  const [role, setRole] = useState<Role>('MEMBER');
-  const [days, setDays] = useState('90');
+  const [draft, setDraft, forget] = useDraft<{ name: string; role: Role; days: string }>(`token ${team.id}`, {
+    name: '',
+    role: 'MEMBER',
+    days: '90',
+  });
+  const { name, role, days } = draft;
   const [failure, setFailure] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [token, setToken] = useState<string | null>(null);
@@ -145,6 +149,7 @@ function Create({ onClose }: { onClose(): void }) {
         },
       });
       setToken(made.token);
+      forget();
       await queries.invalidateQueries({ queryKey: key('tokens') });
     } catch (error) {
       setFailure(sentenceOf(error));
@@ -190,17 +195,26 @@ function Create({ onClose }: { onClose(): void }) {
         }}
       >
         <Field label="Name" error={failure} hint="What will use it: “CI”, “billing service”.">
-          <Input autoFocus value={name} maxLength={100} onChange={(event) => setName(event.target.value)} />
+          <Input
+            autoFocus
+            value={name}
+            maxLength={100}
+            onChange={(event) => setDraft({ ...draft, name: event.target.value })}
+          />
         </Field>
         <Field label="Role" hint={roleHints[role]}>
           <Select
             options={operator ? [...roleOptions, { value: 'PUBLISHER', label: 'Publisher' }] : roleOptions}
             value={role}
-            onChange={(event) => setRole(event.target.value as Role)}
+            onChange={(event) => setDraft({ ...draft, role: event.target.value as Role })}
           />
         </Field>
         <Field label="Expires">
-          <Select options={lifetimes} value={days} onChange={(event) => setDays(event.target.value)} />
+          <Select
+            options={lifetimes}
+            value={days}
+            onChange={(event) => setDraft({ ...draft, days: event.target.value })}
+          />
         </Field>
       </form>
     </Dialog>
