@@ -13,7 +13,7 @@ import { startDashboard } from './support/dashboard.ts';
 
 const webhooks = 20;
 const events = 50_000;
-const mostHeapGrowth = 8 * 1024 * 1024;
+const mostHeapGrowth = 2 * 1024 * 1024;
 const mostRows = 60;
 const longestBlockMs = 50;
 
