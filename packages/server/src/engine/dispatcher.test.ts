@@ -638,7 +638,7 @@ describe('the store', () => {
     bed.put(bed.endpoint('lane'), 3);
     bed.dispatcher.noteBehind('lane');
     await settle();
-    assert.deepEqual(bed.store.claims[0]?.lanes, [{ tag: 'lane', count: 32 }]);
+    assert.deepEqual(bed.store.claims[0]?.lanes, [{ tag: 'lane', count: 32, replayed: 0 }]);
     assert.equal(bed.to('lane').length, 2);
   });
 
@@ -894,5 +894,63 @@ describe('replays', () => {
     assert.equal(room(), 0);
     await bed.dispatcher.stop(1_000);
     assert.equal(room(), 0);
+  });
+
+  const replay = { at: 0, from: 0 };
+  const isReplayed = (bed: Bed, { id }: { id: string }) =>
+    [...bed.store.rows.values()].some(
+      ({ claimed }) => claimed.key.startsWith(`${id} `) && claimed.replay !== undefined,
+    );
+
+  test('whatever of a replay is due again, and however long, live deliveries of the store are sent first', async () => {
+    const bed = new Bed({ laneConcurrency: 4 });
+    bed.dispatcher.start();
+    const tag = bed.endpoint('a');
+    await bed.prove(tag, 10);
+    bed.put(tag, 500, { replay }, bed.clock.now() - 60_000);
+    bed.dispatcher.noteBehind(tag);
+    await settle();
+    await bed.work(200, 3);
+    const lane = bed.dispatcher.laneOf(tag);
+    assert.ok(lane !== null && lane.waitingReplayed > 16, `${lane?.waitingReplayed} in memory`);
+    const live = bed.put(tag, 30);
+    bed.dispatcher.noteBehind(tag);
+    await settle();
+    for (let round = 0; round < 12; round++) await bed.work(200);
+    const left = live.filter((key) => bed.store.rows.has(key));
+    assert.deepEqual(left, []);
+    assert.ok(lane.waitingReplayed > 0, 'the replay is not over yet');
+  });
+
+  test('a replay whose attempts fail rests, is given nothing more meanwhile, and is tried again with one', async () => {
+    const bed = new Bed({ breakerFailures: 3 });
+    bed.dispatcher.start();
+    const tag = bed.endpoint('a');
+    await bed.prove(tag, 10);
+    made(bed, tag, 6, 0);
+    bed.put(tag, 40, { replay }, bed.clock.now() + 400);
+    await settle();
+    await bed.work(500, 2);
+    assert.equal(bed.store.finished.filter(({ status }) => status === 500).length, 4);
+    assert.equal(bed.to(tag).length, 0);
+    assert.equal(bed.dispatcher.roomForReplay(tag, 'a', 5), 0);
+    assert.equal(bed.store.closedLanes.size, 0, 'the lane itself does not rest');
+    bed.bear(tag);
+    await settle();
+    assert.equal(bed.to(tag).length, 1);
+    await bed.work(200);
+    await bed.clock.advance(900);
+    const waiting = () => bed.dispatcher.laneOf(tag)?.waitingReplayed ?? 0;
+    assert.ok(waiting() <= 2 + 8, `${waiting()} in memory`);
+    assert.equal(bed.to(tag).length, 0);
+    await bed.clock.advance(150);
+    assert.deepEqual(
+      bed.to(tag).map((request) => isReplayed(bed, request)),
+      [true],
+    );
+    await bed.work(200, 60);
+    await bed.clock.advance(6_000);
+    await bed.work(200, 60);
+    assert.deepEqual(bed.store.left(), { held: [], waiting: [] });
   });
 });

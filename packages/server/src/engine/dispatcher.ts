@@ -5,7 +5,7 @@
 //           ├─▶ lane's queue ─▶ ring ┤
 //   claims ─┘                        └─▶ given back (breaker open, disabled, stopping)
 import type { Clock, Timer } from '../clock.ts';
-import type { Claimed, ClaimResult, DeliveryStore, Lease } from '../store/store.ts';
+import type { Claimed, ClaimRequest, ClaimResult, DeliveryStore, Lease } from '../store/store.ts';
 import { type AttemptSettings, prepare, record, type Settled, settle, type Task } from './attempt.ts';
 import type { Endpoint, EndpointBook } from './endpoints.ts';
 import { Lane, type ReplayStart } from './lane.ts';
@@ -76,8 +76,9 @@ const untriedShare = 3 / 4;
 export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #lanes = new Map<string, Lane>();
-  /** Lanes of which the store has due deliveries that nobody holds. */
+  /** Lanes of which the store has due deliveries that nobody holds, live ones and those that replays made. */
   readonly #behind = new Set<Lane>();
+  readonly #replaysBehind = new Set<Lane>();
   #ring: Lane[] = [];
   #ringHead = 0;
   readonly #waitForShare: Lane[] = [];
@@ -174,7 +175,8 @@ export class Dispatcher {
     if (this.#stopping) return 0;
     const lane = this.#laneFor(tag);
     // What the store has for the lane comes first, a replay's retries among it.
-    if (lane.breaker.kind !== 'closed' || this.#behind.has(lane)) return 0;
+    if (lane.breaker.kind !== 'closed' || lane.replayBreaker.kind !== 'closed' || this.#isBehind(lane))
+      return 0;
     const wanted = Math.max(replayedRounds * lane.limit, leastReplayed) + ahead;
     const own = wanted - lane.waitingOf(replayId);
     return Math.max(0, Math.min(own, mostReplayed - lane.waitingReplayed));
@@ -258,8 +260,12 @@ export class Dispatcher {
 
   #dropIdleLanes(): void {
     for (const [tag, lane] of this.#lanes) {
-      if (lane.isIdle && !lane.inRing && !this.#behind.has(lane)) this.#lanes.delete(tag);
+      if (lane.isIdle && !lane.inRing && !this.#isBehind(lane)) this.#lanes.delete(tag);
     }
+  }
+
+  #isBehind(lane: Lane): boolean {
+    return this.#behind.has(lane) || this.#replaysBehind.has(lane);
   }
 
   #enter(lane: Lane): void {
@@ -330,7 +336,7 @@ export class Dispatcher {
         const task = lane.take();
         if (task !== undefined) this.#start(lane, task, endpoint, nowMs);
         if (lane.waiting > 0) this.#enter(lane);
-        if (this.#behind.has(lane) && isLow(lane)) this.#claimSoon();
+        if (this.#wantsMore(lane)) this.#claimSoon();
         return;
       }
       case 'resting':
@@ -372,6 +378,7 @@ export class Dispatcher {
   /** Gives all of a lane back, due at `at`, and has nobody look at it before `until` (both epoch ms). */
   #postpone(lane: Lane, at: number, until: number): void {
     this.#behind.delete(lane);
+    this.#replaysBehind.delete(lane);
     this.#giveBackSoon(lane.takeAll(), at);
     this.#run(this.#parts.store.holdLane(lane.tag, until), 'holding a lane');
     this.noteDue(until);
@@ -394,8 +401,8 @@ export class Dispatcher {
     const span = this.#parts.startSpan(task, endpoint);
     const request = prepare(task, endpoint, settings, startedAt, span.traceparent);
     const unproven = lane.standing !== 'proven';
-    lane.started(endpoint, nowMs);
-    if (task.replay !== undefined) lane.underWayReplayed += 1;
+    const replayed = task.replay !== undefined;
+    lane.started(endpoint, nowMs, replayed);
     this.#underWay += 1;
     this.#unsettled += 1;
     if (unproven) this.#unproven += 1;
@@ -405,8 +412,7 @@ export class Dispatcher {
       span.end(settled.status, settled.cause);
       this.#underWay -= 1;
       if (unproven) this.#unproven -= 1;
-      if (task.replay !== undefined) lane.underWayReplayed -= 1;
-      this.#judgeLane(lane, settled, result.timings.totalMs);
+      this.#judgeLane(lane, settled, { tookMs: result.timings.totalMs, replayed });
       const at = { startedAt, now: clock.now(), random: clock.random() };
       this.#write(task, record(task, request, result, settled, at, settings), {
         task,
@@ -415,16 +421,21 @@ export class Dispatcher {
         settled,
       });
       if (lane.waiting > 0) this.#enter(lane);
-      else if (this.#behind.has(lane)) this.#claimSoon();
+      else if (this.#wantsMore(lane)) this.#claimSoon();
       this.#pumpSoon();
     });
   }
 
-  #judgeLane(lane: Lane, settled: Settled, tookMs: number): void {
+  #judgeLane(lane: Lane, settled: Settled, attempt: { tookMs: number; replayed: boolean }): void {
     const { settings, store, clock } = this.#parts;
     const before: string = lane.breaker.kind;
-    if (settled.success) lane.succeeded(settings.laneConcurrency);
-    else lane.failed(settled.overloaded, settings.breakerFailures, clock.monotonic(), tookMs);
+    const replaysRested = lane.replayBreaker.kind === 'open';
+    const { tookMs, replayed } = attempt;
+    if (settled.success) lane.succeeded(settings.laneConcurrency, replayed);
+    else lane.failed(settled.overloaded, settings.breakerFailures, clock.monotonic(), tookMs, replayed);
+    if (lane.replayBreaker.kind === 'open' && !replaysRested) {
+      this.#wakeReplays(lane, lane.replayBreaker.untilMs - clock.monotonic());
+    }
     const { breaker } = lane;
     if (breaker.kind === 'closed' && before !== 'closed') {
       store.setLaneOpen(lane.tag, true);
@@ -434,6 +445,16 @@ export class Dispatcher {
     } else if (breaker.kind === 'open' && before !== 'open') {
       this.#rest(lane, breaker.untilMs - clock.monotonic());
     }
+  }
+
+  /** Replays that rest keep in memory what is there, and are given nothing more until this. */
+  #wakeReplays(lane: Lane, waitMs: number): void {
+    this.#parts.clock.after(waitMs, () => {
+      lane.wakeReplays(this.#parts.clock.monotonic());
+      this.#enter(lane);
+      this.#pumpSoon();
+      if (this.#wantsMore(lane)) this.#claimSoon();
+    });
   }
 
   /** Whether a lane may start one more attempt, after `others` that are about to. */
@@ -527,29 +548,35 @@ export class Dispatcher {
   }
 
   /** What a claim asks for by name: lanes that run low, those that were asked for longest ago first. */
-  #askFor(): { tag: string; count: number }[] {
-    const hungry = [...this.#behind].filter((lane) => lane.breaker.kind !== 'open' && isLow(lane));
+  #askFor(): ClaimRequest['lanes'] {
+    const hungry = [...new Set([...this.#behind, ...this.#replaysBehind])].filter((lane) =>
+      this.#wantsMore(lane),
+    );
     const share = Math.max(otherLanes.each, Math.ceil(mostPerClaim / Math.max(1, hungry.length)));
-    const lanes: { tag: string; count: number }[] = [];
+    const lanes: ClaimRequest['lanes'] = [];
     let left = mostPerClaim;
     for (const lane of hungry) {
       if (left <= 0) {
         this.#claimAgain = true;
         break;
       }
-      // A lane that is only being probed takes no more than the probe.
-      const most =
-        lane.breaker.kind === 'closed'
-          ? water.high * lane.limit - Math.max(lane.waitingLive, lane.waitingReplayed)
-          : 1 - lane.waiting - lane.underWay;
-      const count = Math.min(most, share, left);
-      if (count <= 0) continue;
+      const count = this.#behind.has(lane) ? Math.min(liveWanted(lane), share, left) : 0;
       left -= count;
-      lanes.push({ tag: lane.tag, count });
-      this.#behind.delete(lane);
-      this.#behind.add(lane);
+      const replayed = this.#replaysBehind.has(lane) ? Math.min(replayedWanted(lane), share, left) : 0;
+      left -= replayed;
+      lanes.push({ tag: lane.tag, count, replayed });
+      for (const behind of [this.#behind, this.#replaysBehind]) if (behind.delete(lane)) behind.add(lane);
     }
     return lanes;
+  }
+
+  /** Whether a lane should be given more of what the store has for it. */
+  #wantsMore(lane: Lane): boolean {
+    if (lane.breaker.kind === 'open') return false;
+    return (
+      (this.#behind.has(lane) && liveWanted(lane) > 0) ||
+      (this.#replaysBehind.has(lane) && replayedWanted(lane) > 0)
+    );
   }
 
   #receive(result: ClaimResult): void {
@@ -559,13 +586,16 @@ export class Dispatcher {
     }
     for (const claimed of result.claimed) this.take(taskOf(claimed));
     const got = new Set(result.claimed.map(({ tag }) => tag));
-    for (const { tag, more } of result.looked) {
-      if (!more && !this.#lanes.has(tag)) continue;
+    for (const { tag, more, moreReplayed } of result.looked) {
+      if (!more && !moreReplayed && !this.#lanes.has(tag)) continue;
       const lane = this.#laneFor(tag);
       if (more) this.#behind.add(lane);
       else this.#behind.delete(lane);
+      const isNews = moreReplayed && !this.#replaysBehind.has(lane);
+      if (moreReplayed) this.#replaysBehind.add(lane);
+      else this.#replaysBehind.delete(lane);
       // Only where something came: else the store had no room for more, and a finish asks again.
-      if (more && got.has(tag) && isLow(lane)) this.#claimAgain = true;
+      if ((got.has(tag) || isNews) && this.#wantsMore(lane)) this.#claimAgain = true;
     }
     if (result.looked.length >= otherLanes.lanes) {
       this.#othersDue = true;
@@ -575,9 +605,20 @@ export class Dispatcher {
   }
 }
 
-/** Whether a lane should be given more of what the store has for it. */
-const isLow = (lane: Lane): boolean =>
-  lane.waitingLive < water.low * lane.limit && lane.waitingReplayed < water.high * lane.limit;
+/** How many more live deliveries a lane takes from the store. One that is only being probed takes no more than the probe. */
+function liveWanted(lane: Lane): number {
+  if (lane.breaker.kind !== 'closed') return 1 - lane.waitingLive - lane.underWay;
+  return lane.waitingLive < water.low * lane.limit ? water.high * lane.limit - lane.waitingLive : 0;
+}
+
+/** The same of those that replays made. */
+function replayedWanted(lane: Lane): number {
+  if (lane.replayBreaker.kind === 'open') return 0;
+  const { waitingReplayed, limit } = lane;
+  if (lane.breaker.kind !== 'closed' || lane.replayBreaker.kind !== 'closed')
+    return 1 - lane.waiting - lane.underWay;
+  return waitingReplayed < water.low * limit ? water.high * limit - waitingReplayed : 0;
+}
 
 /** Whether this would be a lane's very first attempt. */
 const mayBegin = (lane: Lane): boolean => lane.standing === 'untried' && lane.underWay === 0;

@@ -197,3 +197,64 @@ test('a lane with one request at once sends a replay too', () => {
   lane.push(replayed('one'));
   assert.equal(lane.readiness({ ...endpoint, maxConcurrency: 1 }, 0).kind, 'ready');
 });
+
+test('failures of a replay are its own: it rests, and live deliveries go on', () => {
+  const lane = laneWith(0);
+  for (let n = 0; n < 20; n++) lane.push(replayed(`r${n}`));
+  for (let n = 0; n < 10; n++) {
+    lane.take();
+    lane.started(endpoint, n, true);
+    lane.failed(true, 10, n, 5, true);
+  }
+  assert.deepEqual([lane.breaker.kind, lane.replayBreaker.kind], ['closed', 'open']);
+  assert.deepEqual(lane.readiness(endpoint, 500), { kind: 'paced', waitMs: 509 });
+  assert.equal(lane.limit, 2, 'nor does a lane have fewer requests at once for it');
+  assert.equal(lane.isIdle, false);
+  lane.push(task('live'));
+  assert.equal(lane.readiness(endpoint, 500).kind, 'ready');
+  lane.take();
+  lane.started(endpoint, 500);
+  lane.succeeded(32);
+  assert.equal(lane.replayBreaker.kind, 'open', 'it is not said that replays go through now');
+  // Then one of it shows whether they do.
+  assert.equal(lane.readiness(endpoint, 1_009).kind, 'ready');
+  lane.take();
+  lane.started(endpoint, 1_009, true);
+  assert.equal(lane.readiness(endpoint, 1_009).kind, 'full');
+  lane.succeeded(32, true);
+  assert.equal(lane.replayBreaker.kind, 'closed');
+  assert.equal(lane.underWayReplayed, 0);
+});
+
+test('a live delivery passes attempts of a replay, but not the limit of the endpoint', () => {
+  const lane = laneWith(0);
+  for (let n = 0; n < 14; n++) lane.failed(true, 100, n * 10_000, 5);
+  lane.underWay = 0;
+  assert.equal(lane.limit, 1);
+  lane.push(replayed('r'));
+  lane.take();
+  lane.started(endpoint, 0, true);
+  lane.push(task('live'));
+  lane.push(task('second'));
+  assert.equal(lane.readiness({ ...endpoint, maxConcurrency: 1 }, 0).kind, 'full');
+  assert.equal(lane.readiness(endpoint, 0).kind, 'ready');
+  lane.take();
+  lane.started(endpoint, 0);
+  assert.equal(lane.readiness(endpoint, 0).kind, 'full', 'one live one at a time, as ever');
+});
+
+test('a replay that fails as a lane is tried again rests, and leaves the trial to the next live one', () => {
+  const lane = laneWith(1);
+  startAll(lane);
+  lane.failed(false, 1, 0, 5);
+  lane.push(replayed('r'));
+  assert.equal(lane.readiness(endpoint, 1_000).kind, 'ready');
+  lane.take();
+  lane.started(endpoint, 1_000, true);
+  lane.failed(false, 1, 1_000, 5, true);
+  assert.deepEqual(lane.replayBreaker, { kind: 'open', untilMs: 3_000, restMs: 2_000 });
+  lane.push(replayed('next'));
+  assert.deepEqual(lane.readiness(endpoint, 1_500), { kind: 'paced', waitMs: 1_500 });
+  lane.push(task('live'));
+  assert.equal(lane.readiness(endpoint, 1_500).kind, 'ready');
+});

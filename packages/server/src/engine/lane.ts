@@ -1,6 +1,7 @@
 // A lane: one endpoint's own queue in this process, its concurrency, its rate, its breaker. It decides whether the
-// next delivery may start; the dispatcher decides whose turn it is. What a replay made stands behind everything else, and
-// has half of the lane's requests at the most, so that a live delivery finds room at once.
+// next delivery may start; the dispatcher decides whose turn it is. What a replay made stands behind everything else, has
+// half of the lane's requests at the most, and a breaker and a concurrency of its own: whatever becomes of it, a live
+// delivery does not wait for it.
 import { afterFailure, afterSuccess, type Breaker, closedBreaker, wake } from '../core/breaker.ts';
 import { type Concurrency, freshConcurrency, grow, restart, shrink } from '../core/concurrency.ts';
 import type { Task } from './attempt.ts';
@@ -31,6 +32,9 @@ const ready: Readiness = { kind: 'ready' };
 const empty: Readiness = { kind: 'empty' };
 const full: Readiness = { kind: 'full' };
 
+const afterSuccessOf = (concurrency: Concurrency, breaker: Breaker, ceiling: number): Concurrency =>
+  breaker.kind === 'closed' ? grow(concurrency, ceiling) : restart(concurrency);
+
 export class Lane {
   readonly tag: string;
   /** Deliveries held, in the order they came; `head` is the next one. */
@@ -42,7 +46,10 @@ export class Lane {
   /** Those of them that a replay made. */
   underWayReplayed = 0;
   breaker: Breaker = closedBreaker;
+  /** The replays' own: their failures hold up nothing else. */
+  replayBreaker: Breaker = closedBreaker;
   #concurrency: Concurrency = freshConcurrency;
+  #replayConcurrency: Concurrency = freshConcurrency;
   #nextStartMs = 0;
   /** How the last attempt ended. Only lanes that are proven may have all of the sockets. */
   standing: 'untried' | 'proven' | 'failed' = 'untried';
@@ -78,7 +85,8 @@ export class Lane {
   }
 
   get isIdle(): boolean {
-    return this.underWay === 0 && this.waiting === 0 && this.breaker.kind === 'closed';
+    const isClosed = this.breaker.kind === 'closed' && this.replayBreaker.kind === 'closed';
+    return this.underWay === 0 && this.waiting === 0 && isClosed;
   }
 
   get limit(): number {
@@ -126,10 +134,15 @@ export class Lane {
     if (this.breaker.kind === 'open') return { kind: 'resting', waitMs: this.breaker.untilMs - nowMs };
     const cap = this.breaker.kind === 'probing' ? 1 : this.limit;
     const most = Math.min(cap, endpoint.maxConcurrency ?? cap);
-    if (this.underWay >= most) return full;
+    if (this.underWay >= most && !this.#mayPassReplayed(endpoint)) return full;
     const replayed = this.waitingLive === 0 ? this.#replayed[0] : undefined;
     if (replayed !== undefined) {
-      if (this.underWayReplayed >= Math.max(1, most * replayedShare)) return full;
+      this.wakeReplays(nowMs);
+      const { replayBreaker } = this;
+      if (replayBreaker.kind === 'open') return { kind: 'paced', waitMs: replayBreaker.untilMs - nowMs };
+      const share = Math.min(most * replayedShare, Math.floor(this.#replayConcurrency.limit));
+      const mostReplayed = replayBreaker.kind === 'probing' ? 1 : Math.max(1, share);
+      if (this.underWayReplayed >= mostReplayed) return full;
       if (replayed.start.atMs > nowMs) return { kind: 'paced', waitMs: replayed.start.atMs - nowMs };
     }
     if (endpoint.ratePerSecond !== null && this.#nextStartMs > nowMs) {
@@ -138,25 +151,56 @@ export class Lane {
     return ready;
   }
 
-  started(endpoint: Endpoint, nowMs: number): void {
+  /** The replays' breaker as it is now. */
+  wakeReplays(nowMs: number): void {
+    this.replayBreaker = wake(this.replayBreaker, nowMs);
+  }
+
+  /** Whether the next one is live and all that is in its way are attempts of replays: only the endpoint's own limit counts. */
+  #mayPassReplayed({ maxConcurrency }: Endpoint): boolean {
+    return (
+      this.waitingLive > 0 &&
+      this.underWay === this.underWayReplayed &&
+      this.underWay < (maxConcurrency ?? Number.POSITIVE_INFINITY)
+    );
+  }
+
+  started(endpoint: Endpoint, nowMs: number, replayed = false): void {
     this.underWay += 1;
+    if (replayed) this.underWayReplayed += 1;
     if (endpoint.ratePerSecond !== null) {
       this.#nextStartMs = Math.max(nowMs, this.#nextStartMs) + 1000 / endpoint.ratePerSecond;
     }
   }
 
-  succeeded(ceiling: number): void {
-    this.underWay -= 1;
+  /** @param replayed whether it was an attempt of a replay, whose success also says that the endpoint is there */
+  succeeded(ceiling: number, replayed = false): void {
+    this.#ended(replayed);
     this.standing = 'proven';
-    this.#concurrency =
-      this.breaker.kind === 'closed' ? grow(this.#concurrency, ceiling) : restart(this.#concurrency);
+    this.#concurrency = afterSuccessOf(this.#concurrency, this.breaker, ceiling);
     this.breaker = afterSuccess(this.breaker);
+    if (!replayed) return;
+    this.#replayConcurrency = afterSuccessOf(this.#replayConcurrency, this.replayBreaker, ceiling);
+    this.replayBreaker = afterSuccess(this.replayBreaker);
   }
 
-  failed(overloaded: boolean, threshold: number, nowMs: number, tookMs: number): void {
-    this.underWay -= 1;
+  /** @param overloaded whether it calls for fewer requests at once */
+  failed(overloaded: boolean, threshold: number, nowMs: number, tookMs: number, replayed = false): void {
+    this.#ended(replayed);
     this.standing = 'failed';
+    if (replayed) {
+      // Where it was to show whether the endpoint is back, replays rest at once, and the next live delivery shows it.
+      const probed = this.breaker.kind === 'probing' && this.replayBreaker.kind === 'closed';
+      this.replayBreaker = afterFailure(probed ? this.breaker : this.replayBreaker, threshold, nowMs);
+      if (overloaded) this.#replayConcurrency = shrink(this.#replayConcurrency, nowMs, tookMs);
+      return;
+    }
     this.breaker = afterFailure(this.breaker, threshold, nowMs);
     if (overloaded) this.#concurrency = shrink(this.#concurrency, nowMs, tookMs);
+  }
+
+  #ended(replayed: boolean): void {
+    this.underWay -= 1;
+    if (replayed) this.underWayReplayed -= 1;
   }
 }

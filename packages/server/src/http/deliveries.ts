@@ -89,6 +89,8 @@ const show = ({ rows, next }: FoundPage<DeliveryRow, string>) => ({
 
 /** The store's own times of rows that nobody waits for by the clock: held ones, and those behind others in order. */
 const beyondTime = 4_000_000_000_000_000;
+/** What it adds to the times of what a replay made. */
+const replayedTime = 2_000_000_000_000_000;
 
 export function showDelivery(row: DeliveryRow) {
   const waits =
@@ -106,7 +108,7 @@ export function showDelivery(row: DeliveryRow) {
     lastStatus: row.lastStatus,
     lastError: row.lastCause,
     lastCause: row.lastCause,
-    nextAttemptAt: waits ? (row.availableAt ?? 0) + row.shiftMs : null,
+    nextAttemptAt: waits ? ((row.availableAt ?? 0) % replayedTime) + row.shiftMs : null,
     createdAt: row.createdAt,
     finishedAt: row.finishedAt,
   };

@@ -74,16 +74,19 @@ export interface Replayed {
 
 export interface ClaimRequest {
   now: number;
-  /** Lanes with work in the store and room in memory, and how many deliveries each can take. */
-  lanes: { tag: string; count: number }[];
-  /** How many other due lanes to look at, and how many deliveries to take of each. */
+  /**
+   * Lanes with work in the store and room in memory: how many live deliveries each can take, and how many that a replay
+   * made, which stand behind all live ones however long they have been due.
+   */
+  lanes: { tag: string; count: number; replayed: number }[];
+  /** How many other due lanes to look at, and how many deliveries of either kind to take of each. */
   others: { lanes: number; each: number };
 }
 
 export interface ClaimResult {
   claimed: Claimed[];
-  /** For each lane looked at: whether more is due now. */
-  looked: { tag: string; more: boolean }[];
+  /** For each lane looked at: whether more is due now, of live deliveries and of those that a replay made. */
+  looked: { tag: string; more: boolean; moreReplayed: boolean }[];
   /** When the next lane's marker is due (real time), null if none waits. */
   nextDueAt: number | null;
 }

@@ -98,23 +98,25 @@ export class FakeDeliveries implements DeliveryStore {
     await this.#enter('claim');
     this.claims.push(request);
     const { now, lanes, others } = request;
-    const wanted = new Map(lanes.map(({ tag, count }) => [tag, count]));
+    const wanted = new Map(lanes.map(({ tag, count, replayed }) => [tag, { live: count, replayed }]));
     const waiting = [...this.rows.values()].filter(({ held }) => !held);
     for (const { claimed } of waiting) {
       if (wanted.size >= lanes.length + others.lanes) break;
       if (!wanted.has(claimed.tag) && (this.markers.get(claimed.tag) ?? 0) <= now)
-        wanted.set(claimed.tag, others.each);
+        wanted.set(claimed.tag, { live: others.each, replayed: others.each });
     }
     const result: ClaimResult = { claimed: [], looked: [], nextDueAt: null };
-    for (const [tag, count] of wanted) {
+    for (const [tag, { live, replayed }] of wanted) {
       const { enabled = false, removed = true, version = 0 } = this.endpointRows.get(tag) ?? {};
       const due =
         enabled && !removed ? waiting.filter((row) => row.claimed.tag === tag && row.dueAt <= now) : [];
-      for (const row of due.slice(0, count)) {
+      const isReplayed = (row: Row) => row.claimed.replay !== undefined;
+      const [ours, theirs] = [due.filter((row) => !isReplayed(row)), due.filter(isReplayed)];
+      for (const row of [...ours.slice(0, live), ...theirs.slice(0, replayed)]) {
         row.held = true;
         result.claimed.push({ ...row.claimed, version });
       }
-      result.looked.push({ tag, more: due.length > count });
+      result.looked.push({ tag, more: ours.length > live, moreReplayed: theirs.length > replayed });
     }
     const later = waiting
       .filter(({ held }) => !held)

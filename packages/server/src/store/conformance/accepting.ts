@@ -321,7 +321,7 @@ export function describeAccepting(open: OpenStore): void {
         const again = await reopen(startAt + 10);
         const { claimed } = await again.claim({
           now: startAt + 10,
-          lanes: [{ tag, count: 10 }],
+          lanes: [{ tag, count: 10, replayed: 0 }],
           others: { lanes: 0, each: 0 },
         });
         const bodies = new Map(claimed.map(({ key, body }) => [key.slice(0, 21), Buffer.from(body)]));

@@ -268,7 +268,11 @@ export function attemptOf(held: Held, next: Next, endedAt = startAt): AttemptRec
 
 /** Claims of one lane alone. */
 export async function claimLane(store: Store, tag: string, now: number, count = 10): Promise<Claimed[]> {
-  const { claimed } = await store.claim({ now, lanes: [{ tag, count }], others: { lanes: 0, each: 0 } });
+  const { claimed } = await store.claim({
+    now,
+    lanes: [{ tag, count, replayed: count }],
+    others: { lanes: 0, each: 0 },
+  });
   return claimed;
 }
 

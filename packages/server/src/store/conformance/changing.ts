@@ -163,7 +163,7 @@ export function describeChanging(open: OpenStore): void {
         await claimOthers(store, startAt);
         await change(store, { steps: [], touched: [tag], now: startAt + 1 });
         const { looked } = await claimOthers(store, startAt + 1);
-        assert.deepEqual(looked, [{ tag, more: false }]);
+        assert.deepEqual(looked, [{ tag, more: false, moreReplayed: false }]);
       }),
     );
 

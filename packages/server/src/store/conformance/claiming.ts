@@ -83,11 +83,11 @@ export function describeClaiming(open: OpenStore): void {
           assert.deepEqual((await claimOthers(store, now + 1)).claimed, []);
           const direct = await store.claim({
             now: now + 1,
-            lanes: [{ tag: crowd.tag, count: 20 }],
+            lanes: [{ tag: crowd.tag, count: 20, replayed: 0 }],
             others: { lanes: 0, each: 0 },
           });
           assert.equal(direct.claimed.length, 20);
-          assert.deepEqual(direct.looked, [{ tag: crowd.tag, more: true }]);
+          assert.deepEqual(direct.looked, [{ tag: crowd.tag, more: true, moreReplayed: false }]);
         },
         { delivers: false },
       ),
@@ -280,10 +280,10 @@ export function describeClaiming(open: OpenStore): void {
         assert.equal((await claimLane(store, tag, startAt, 4_095 - leased)).length, 4_095 - leased);
         const full = await store.claim({
           now: startAt,
-          lanes: [{ tag, count: 10 }],
+          lanes: [{ tag, count: 10, replayed: 0 }],
           others: { lanes: 0, each: 0 },
         });
-        assert.deepEqual([full.claimed.length, full.looked], [0, [{ tag, more: true }]]);
+        assert.deepEqual([full.claimed.length, full.looked], [0, [{ tag, more: true, moreReplayed: false }]]);
         await store.finish(attemptOf(first, { kind: 'delivered' }));
         assert.equal((await claimLane(store, tag, startAt)).length, 1);
       }),

@@ -127,7 +127,11 @@ export function describeOrdering(open: OpenStore): void {
       shared(async (store) => {
         const { hook, keys } = await scene(store, 'project', ['a', 'b', 'c']);
         const claim = (count: number) =>
-          store.claim({ now: startAt, lanes: [{ tag: hook.tag, count }], others: { lanes: 0, each: 0 } });
+          store.claim({
+            now: startAt,
+            lanes: [{ tag: hook.tag, count, replayed: 0 }],
+            others: { lanes: 0, each: 0 },
+          });
         const two = await claim(2);
         assert.deepEqual([keysOf(two.claimed), two.looked[0]?.more], [keys.slice(0, 2).toSorted(), true]);
         const one = await claim(2);

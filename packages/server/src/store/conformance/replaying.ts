@@ -502,6 +502,43 @@ export function describeReplaying(open: OpenStore): void {
     );
 
     test(
+      'what is due of them again stands behind all live deliveries, which are held from birth beside it',
+      onStore(open, async (store, { reopen }) => {
+        const { team, hook, held } = await finished(store, ['failed', 'failed', 'failed', 'failed']);
+        const made = await makeAll(store, (await begin(store, hook)).id);
+        const [retried, released, ...lost] = made as [Claimed, Claimed, Claimed, Claimed];
+        await store.finish(attemptOf(retried, { kind: 'retry', at: now + 1 }, now));
+        await store.release([leaseOf(released)], now + 2);
+        const late = now + minute;
+        const { looked } = await claimOthers(store, late, 0);
+        assert.deepEqual(looked, [{ tag: hook.tag, more: false, moreReplayed: true }]);
+        const live = await publishHeld(store, newEvent(team, { at: late }));
+        await store.finish(attemptOf(live, { kind: 'retry', at: late + 5 }, late));
+        const claim = async (count: number, replayed: number, at = late + 5) => {
+          const lanes = [{ tag: hook.tag, count, replayed }];
+          const result = await store.claim({ now: at, lanes, others: { lanes: 0, each: 0 } });
+          return [keysOf(result.claimed), result.looked[0]?.more, result.looked[0]?.moreReplayed];
+        };
+        assert.deepEqual(await claim(1, 0), [[live.key], false, true]);
+        assert.deepEqual(await claim(5, 1), [[retried.key], false, true]);
+        // One that is asked for by hand is no part of the replay's queue.
+        assert.equal(await store.redeliver(released.key, late + 6, auditStep(store, 'x')), 'queued');
+        assert.deepEqual(await claim(5, 0, late + 6), [[released.key], false, false]);
+
+        const next = await reopen(late + 7);
+        const found = await claimOthers(next, late + 8, 1);
+        assert.ok(keysOf(found.claimed).includes(live.key), 'also after a crash');
+        assert.equal(found.claimed.length, 2);
+        assert.deepEqual(found.looked, [{ tag: hook.tag, more: false, moreReplayed: true }]);
+        assert.equal((await publish(next, newEvent(team, { at: late + 8 })))[0]?.leased, true);
+        await next.sweep(late + 9);
+        const rest = (await claimLane(next, hook.tag, late + 9)).map(({ key }) => key);
+        assert.equal(new Set([...rest, ...keysOf(found.claimed)]).size, 1 + held.length);
+        assert.ok(lost.every(({ key }) => rest.includes(key) || keysOf(found.claimed).includes(key)));
+      }),
+    );
+
+    test(
       'pass over what is about to be pruned; a replay’s deliveries keep their events',
       onStore(open, async (store) => {
         const team = await addTeam(store);

@@ -1,6 +1,6 @@
 // Pieces of SQL about `available_at`, which says when a row of `pending` may be claimed: real times (a lane's own, real
-// time less what its endpoint was disabled for), and two ranges beyond all of them, as in SQLite (sqlite/available-at.ts).
-export { heldAt, orderedOffset } from '../sqlite/available-at.ts';
+// time less what its endpoint was disabled for), and three ranges beyond all of them, as in SQLite (sqlite/available-at.ts).
+export { heldAt, orderedOffset, rangeOf, replayedOffset } from '../sqlite/available-at.ts';
 
 /** The lane time of the real time `at`, `now` being the real time of this moment; `e` is the endpoint. */
 export const laneTime = (at: string, now: string): string =>

@@ -3,7 +3,7 @@
 import type { AttemptRecord, FinishOutcome, Lease } from '../store.ts';
 import type { Tally } from '../tally.ts';
 import { withArrays } from './arrays.ts';
-import { heldAt, heldBy, laneTime, markLanes, orderedOffset } from './available-at.ts';
+import { heldAt, heldBy, laneTime, markLanes, rangeOf } from './available-at.ts';
 import type { Run } from './connection.ts';
 import type { Hints } from './hints.ts';
 
@@ -45,8 +45,8 @@ stays AS (
   UPDATE pending p
      SET holder = NULL,
          attempts = d.number,
-         available_at = CASE WHEN d.fate NOT IN ('retry', 'extra retry') THEN d.lane_now WHEN p.order_key IS NULL THEN d.lane_retry
-                             ELSE d.lane_retry + ${orderedOffset} END,
+         available_at = CASE d.fate WHEN 'failed, asked' THEN d.lane_now WHEN 'extra again' THEN d.lane_now + ${rangeOf('p')}
+                                    ELSE d.lane_retry + ${rangeOf('p')} END,
          extra = CASE d.fate WHEN 'failed, asked' THEN 1 ELSE p.extra END,
          asked = CASE d.fate WHEN 'retry' THEN 0 WHEN 'extra retry' THEN 0 WHEN 'failed, asked' THEN 1 ELSE p.asked - 1 END,
          schedule_from = CASE d.fate WHEN 'extra again' THEN d.number ELSE p.schedule_from END,
@@ -209,7 +209,7 @@ WITH given AS (
 ),
 freed AS (
   UPDATE pending p
-     SET holder = NULL, available_at = CASE WHEN p.order_key IS NULL THEN g.lane_at ELSE g.lane_at + ${orderedOffset} END
+     SET holder = NULL, available_at = g.lane_at + ${rangeOf('p')}
     FROM given g WHERE p.tag = g.tag AND p.id = g.id
 ),
 gone AS (

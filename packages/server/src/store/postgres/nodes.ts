@@ -2,7 +2,7 @@
 // whose lease has ended is due again at once, for anybody. A node that comes back after that takes a new name: what it
 // held under the old one is no longer its own.
 import { uidLength } from '../../id.ts';
-import { bornSuffix, heldAt, holderLives, laneTime, markLanes, orderedOffset } from './available-at.ts';
+import { bornSuffix, heldAt, holderLives, laneTime, markLanes, rangeOf } from './available-at.ts';
 import type { Run } from './connection.ts';
 
 /** How long a lease is good for, and how often it is renewed, ms. Work of a dead node is taken over within their sum. */
@@ -47,7 +47,7 @@ WITH orphans AS (
 ),
 freed AS (
   UPDATE pending p
-     SET holder = NULL, available_at = CASE WHEN p.order_key IS NULL THEN o.lane_at ELSE o.lane_at + ${orderedOffset} END
+     SET holder = NULL, available_at = o.lane_at + ${rangeOf('p')}
     FROM orphans o WHERE p.tag = o.tag AND p.id = o.id
 ),
 gone AS (

@@ -17,7 +17,7 @@ import {
 } from '../control/replays.ts';
 import { StoreUnavailable } from '../errors.ts';
 import type { Claimed, ReplayRequest, ReplayStep, RunningReplay } from '../store.ts';
-import { bornSuffix, heldAt, laneTime, markLanes } from './available-at.ts';
+import { bornSuffix, heldAt, laneTime, markLanes, replayedOffset } from './available-at.ts';
 import { divisionByZero, type Run, stateOf } from './connection.ts';
 import type { Hints } from './hints.ts';
 import { freeReplayed } from './nodes.ts';
@@ -78,11 +78,13 @@ made AS (
   ON CONFLICT DO NOTHING
   RETURNING id
 ),
--- Beside what is asked for or under way already: one attempt more, and a schedule after it.
+-- Beside what is asked for or under way already: one attempt more, and a schedule after it. What was asked for by hand
+-- does not wait for a replay.
 asked AS (
   UPDATE pending p
      SET asked = p.asked + 1, replayed_at = $4, schedule_from = p.attempts,
-         available_at = CASE WHEN p.available_at >= ${heldAt} THEN p.available_at ELSE i.lane_now END
+         available_at = CASE WHEN p.available_at >= ${heldAt} THEN p.available_at WHEN p.replayed_at IS NULL THEN i.lane_now
+                             ELSE i.lane_now + ${replayedOffset} END
     FROM input i WHERE i.waits AND p.tag = i.tag AND p.id = i.id
   RETURNING p.id
 ),

@@ -2,7 +2,7 @@
 import { uidLength } from '../../id.ts';
 import type { EndpointRow, RedeliverOutcome, Step, StoreFigures } from '../store.ts';
 import type { Tally } from '../tally.ts';
-import { heldAt, markLanes, orderedOffset } from './available-at.ts';
+import { heldAt, markLanes, orderedOffset, replayedOffset } from './available-at.ts';
 import type { Run } from './connection.ts';
 import { backlogInAll } from './figures.ts';
 import { turnText } from './replay.ts';
@@ -70,11 +70,16 @@ alive AS (
 found AS (
   SELECT a.tag,
          CASE WHEN EXISTS (SELECT 1 FROM pending p WHERE p.tag = a.tag AND p.order_key IS NOT NULL) THEN $1::int8
-              ELSE f.available_at + a.shift_ms END AS due_at
+              ELSE least(f.available_at, r.available_at - ${replayedOffset}) + a.shift_ms END AS due_at
     FROM alive a LEFT JOIN LATERAL (
       SELECT p.available_at FROM pending p
-       WHERE p.tag = a.tag AND p.available_at < ${orderedOffset} AND p.available_at < ${heldAt}
+       WHERE p.tag = a.tag AND p.available_at < ${replayedOffset} AND p.available_at < ${heldAt}
        ORDER BY p.available_at LIMIT 1) f ON true
+    LEFT JOIN LATERAL (
+      SELECT p.available_at FROM pending p
+       WHERE p.tag = a.tag AND p.available_at >= ${replayedOffset} AND p.available_at < ${orderedOffset}
+         AND p.available_at < ${heldAt}
+       ORDER BY p.available_at LIMIT 1) r ON true
 )
 ${markLanes('SELECT tag, due_at FROM found WHERE due_at IS NOT NULL AND NOT tag = ANY ($2::text[])')}`;
 

@@ -4,7 +4,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { uidLength } from '../../id.ts';
 import type { Claimed, ClaimRequest, ClaimResult, Lease, RedeliverOutcome } from '../store.ts';
-import { heldAt, orderedOffset, unheld } from './available-at.ts';
+import { heldAt, orderedOffset, rangeOf, replayedOffset, unheld } from './available-at.ts';
 import type { Lanes } from './lanes.ts';
 
 /** While a lane is being worked off, its marker stands this far ahead, as a safety net only. */
@@ -22,6 +22,19 @@ interface Row {
   replayed_at: number | null;
   schedule_from: number;
 }
+
+/** A part of a lane's rows by their `available_at`, `from` inclusive and `to` not; `zero` is the lane's time 0 in it. */
+interface Range {
+  from: number;
+  to: number;
+  zero: number;
+}
+
+const liveRange: Range = { from: -replayedOffset, to: replayedOffset, zero: 0 };
+const replayedRange: Range = { from: replayedOffset, to: orderedOffset, zero: replayedOffset };
+
+const earlier = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? (one ?? other) : Math.min(one, other);
 
 const columns = 'id, event_seq, type, attempts, created_at, extra, replayed_at, schedule_from';
 
@@ -55,7 +68,7 @@ export class Claimer {
     this.#lanes = lanes;
     this.#due = db.prepare(
       `SELECT ${columns} FROM pending
-        WHERE tag = ? AND available_at <= ? AND ${unheld} ORDER BY available_at LIMIT ?`,
+        WHERE tag = ? AND available_at >= ? AND available_at <= ? AND ${unheld} ORDER BY available_at LIMIT ?`,
     );
     // A redelivery of a pending delivery asks for no more than this attempt; those of a finished one are counted. A
     // finished one's replay that is tried again counts as one, too.
@@ -64,7 +77,8 @@ export class Claimer {
     );
     this.#body = db.prepare('SELECT body FROM events WHERE seq = ?');
     this.#nextFree = db.prepare(
-      `SELECT available_at FROM pending WHERE tag = ? AND available_at < ${orderedOffset} AND ${unheld} ORDER BY available_at LIMIT 1`,
+      `SELECT available_at FROM pending
+        WHERE tag = ? AND available_at >= ? AND available_at < ? AND ${unheld} ORDER BY available_at LIMIT 1`,
     );
     const head = `SELECT ${columns}, order_key, available_at FROM pending`;
     this.#head = db.prepare(`${head} WHERE tag = ? AND order_key > ? ORDER BY order_key, event_seq LIMIT 1`);
@@ -74,7 +88,7 @@ export class Claimer {
     this.#dueLanes = db.prepare('SELECT tag FROM lanes WHERE due_at <= ? ORDER BY due_at LIMIT ?');
     this.#nextMarker = db.prepare('SELECT due_at FROM lanes ORDER BY due_at LIMIT 1');
     this.#free = db.prepare(
-      `UPDATE pending SET available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}) WHERE tag = ? AND id = ? AND available_at = ${heldAt}`,
+      `UPDATE pending SET available_at = ? + ${rangeOf('pending')} WHERE tag = ? AND id = ? AND available_at = ${heldAt}`,
     );
     this.#nextTag = db.prepare('SELECT tag FROM pending WHERE tag > ? ORDER BY tag LIMIT 1');
     this.#firstOfTag = db.prepare(
@@ -82,8 +96,9 @@ export class Claimer {
     );
     this.#heldRows = db.prepare('SELECT id FROM pending WHERE tag = ? AND available_at = ?');
     this.#takeBack = db.prepare(
-      `UPDATE pending SET available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}) WHERE tag = ? AND id = ?`,
+      `UPDATE pending SET available_at = ? + ${rangeOf('pending')} WHERE tag = ? AND id = ?`,
     );
+    // What somebody asks for by hand does not wait for a replay.
     this.#setTime = db.prepare(
       `UPDATE pending SET asked = asked + 1,
          available_at = iif(available_at = ${heldAt}, available_at, ? + iif(order_key IS NULL, 0, ${orderedOffset}))
@@ -103,15 +118,16 @@ export class Claimer {
     this.#bodies.clear();
     const result: ClaimResult = { claimed: [], looked: [], nextDueAt: null };
     const seen = new Set<string>();
-    for (const { tag, count } of request.lanes) {
+    for (const { tag, count, replayed } of request.lanes) {
       seen.add(tag);
-      this.#claimLane(tag, count, request.now, result);
+      this.#claimLane(tag, { live: count, replayed }, request.now, result);
     }
     if (request.others.lanes > 0) {
       for (const row of this.#dueLanes.all(request.now, request.others.lanes + seen.size) as {
         tag: string;
       }[]) {
-        if (!seen.has(row.tag)) this.#claimLane(row.tag, request.others.each, request.now, result);
+        const { each } = request.others;
+        if (!seen.has(row.tag)) this.#claimLane(row.tag, { live: each, replayed: each }, request.now, result);
       }
     }
     const next = this.#nextMarker.get() as { due_at: number } | undefined;
@@ -120,30 +136,53 @@ export class Claimer {
     return result;
   }
 
-  #claimLane(tag: string, wanted: number, now: number, result: ClaimResult): void {
+  #claimLane(
+    tag: string,
+    wanted: { live: number; replayed: number },
+    now: number,
+    result: ClaimResult,
+  ): void {
     const state = this.#lanes.state(tag);
     if (state === null || state.removedAt !== null || !state.enabled) {
       this.#lanes.setMarker(tag, null);
       this.#lanes.setBehind(tag, false);
-      result.looked.push({ tag, more: false });
+      result.looked.push({ tag, more: false, moreReplayed: false });
       return;
     }
     const laneNow = now - state.shiftMs;
-    let left = wanted;
-    // Without room nothing is taken: the lane stays marked, and is looked at again when there is some.
-    const rows = this.#lanes.hasRoom(tag) ? (this.#due.all(tag, laneNow, wanted) as unknown as Row[]) : [];
-    for (const row of rows) {
-      if (!this.#lanes.hasRoom(tag)) break;
-      this.#take(row, tag, state.version, result.claimed);
-      left -= 1;
-    }
-    let next = (this.#nextFree.get(tag) as { available_at: number } | undefined)?.available_at ?? null;
-    const heads = this.#claimHeads(tag, state.version, laneNow, left, result.claimed);
-    if (heads !== null && (next === null || heads < next)) next = heads;
-    const more = next !== null && next <= laneNow;
+    const take = (range: Range, count: number): number => {
+      // Without room nothing is taken: the lane stays marked, and is looked at again when there is some.
+      if (count <= 0 || !this.#lanes.hasRoom(tag)) return 0;
+      const rows = this.#due.all(tag, range.from, range.zero + laneNow, count) as unknown as Row[];
+      let taken = 0;
+      for (const row of rows) {
+        if (!this.#lanes.hasRoom(tag)) break;
+        this.#take(row, tag, state.version, result.claimed);
+        taken += 1;
+      }
+      return taken;
+    };
+    const taken = take(liveRange, wanted.live);
+    const heads = this.#claimHeads(tag, state.version, laneNow, wanted.live - taken, result.claimed);
+    take(replayedRange, wanted.replayed);
+    const next = earlier(this.#nextOf(tag, liveRange), heads);
+    const nextReplayed = this.#nextOf(tag, replayedRange);
+    const isDue = (at: number | null) => at !== null && at <= laneNow;
+    const [more, moreReplayed] = [isDue(next), isDue(nextReplayed)];
+    // What replays have left here holds up nobody.
     this.#lanes.setBehind(tag, more);
-    this.#lanes.setMarker(tag, next === null ? null : more ? now + workingMs : next + state.shiftMs);
-    result.looked.push({ tag, more });
+    const first = earlier(next, nextReplayed);
+    this.#lanes.setMarker(
+      tag,
+      first === null ? null : isDue(first) ? now + workingMs : first + state.shiftMs,
+    );
+    result.looked.push({ tag, more, moreReplayed });
+  }
+
+  /** When the next row of a range may be claimed (lane time), null if there is none. */
+  #nextOf(tag: string, { from, to, zero }: Range): number | null {
+    const row = this.#nextFree.get(tag, from, to) as { available_at: number } | undefined;
+    return row === undefined ? null : row.available_at - zero;
   }
 
   /** Takes the due heads of an ordered lane; answers when the next head not taken is due (lane time), or null. */
@@ -264,11 +303,12 @@ export class Claimer {
       }
       if (state !== null && state.removedAt !== null) this.#lanes.noteRemoved(tag);
       if (state === null || state.removedAt !== null || !state.enabled) continue;
-      const next = (this.#nextFree.get(tag) as { available_at: number } | undefined)?.available_at;
+      const next = this.#nextOf(tag, liveRange);
+      const first = earlier(next, this.#nextOf(tag, replayedRange));
       const ordered = this.#firstHead.get(tag) !== undefined;
-      if (next !== undefined || ordered)
-        this.#lanes.markBorn(tag, ordered ? now : (next ?? now) + state.shiftMs);
-      if (takeOver && next !== undefined && next + state.shiftMs <= now) this.#lanes.setBehind(tag, true);
+      if (first !== null || ordered)
+        this.#lanes.markBorn(tag, ordered ? now : (first ?? now) + state.shiftMs);
+      if (takeOver && next !== null && next + state.shiftMs <= now) this.#lanes.setBehind(tag, true);
     }
   }
 }

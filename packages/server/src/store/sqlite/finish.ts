@@ -3,7 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { AttemptRecord, FinishOutcome } from '../store.ts';
 import type { EndState } from '../tally.ts';
-import { heldAt, orderedOffset, unheld } from './available-at.ts';
+import { heldAt, rangeOf, unheld } from './available-at.ts';
 import type { Origin } from './births.ts';
 import type { Lanes } from './lanes.ts';
 
@@ -45,7 +45,7 @@ export class Finisher {
       `SELECT ${held} FROM pending WHERE tag = ? AND id = ? AND available_at = ${heldAt}`,
     );
     this.#postpone = db.prepare(
-      `UPDATE pending SET attempts = ?, available_at = ? + iif(order_key IS NULL, 0, ${orderedOffset}), asked = 0,
+      `UPDATE pending SET attempts = ?, available_at = ? + ${rangeOf('pending')}, asked = 0,
          last_status = ?, last_cause = ? WHERE tag = ? AND id = ?`,
     );
     this.#insertDelivery = db.prepare(
@@ -75,7 +75,8 @@ export class Finisher {
        WHERE tag = ?6 AND id = ?7`,
     );
     this.#againExtra = db.prepare(
-      'UPDATE pending SET attempts = ?1, schedule_from = ?1, asked = asked - 1, available_at = ?2 WHERE tag = ?3 AND id = ?4',
+      `UPDATE pending SET attempts = ?1, schedule_from = ?1, asked = asked - 1, available_at = ?2 + ${rangeOf('pending')}
+        WHERE tag = ?3 AND id = ?4`,
     );
     this.#nextInOrder = db.prepare('SELECT 1 FROM pending WHERE tag = ? AND order_key = ? LIMIT 1');
     this.#removedRows = db.prepare(

@@ -10,7 +10,7 @@ import {
   readRunning,
 } from '../control/replays.ts';
 import type { Claimed, ReplayRequest, ReplayStep, RunningReplay } from '../store.ts';
-import { heldAt } from './available-at.ts';
+import { heldAt, replayedOffset } from './available-at.ts';
 import type { Lanes } from './lanes.ts';
 
 const stale: ReplayStep = { kind: 'stale' };
@@ -40,10 +40,12 @@ export class ReplayMaker {
       `INSERT INTO pending (tag, id, event_seq, type, attempts, available_at, extra, asked, created_at, replayed_at, schedule_from)
        VALUES (?1, ?2, ?3, ?4, ?5, ${heldAt}, ?6, ?6, ?7, ?7, ?5)`,
     );
-    // Beside what is asked for or under way already: one attempt more, and a schedule after it.
+    // Beside what is asked for or under way already: one attempt more, and a schedule after it. What was asked for by hand
+    // does not wait for a replay.
     this.#askAgain = db.prepare(
       `UPDATE pending SET asked = asked + 1, replayed_at = ?, schedule_from = attempts,
-         available_at = iif(available_at = ${heldAt}, available_at, ?) WHERE tag = ? AND id = ?`,
+         available_at = iif(available_at = ${heldAt}, available_at, ? + iif(replayed_at IS NULL, 0, ${replayedOffset}))
+       WHERE tag = ? AND id = ?`,
     );
     this.#body = db.prepare('SELECT body FROM events WHERE seq = ?');
   }
