@@ -64,17 +64,12 @@ function makeRecord(event: NewEvent, tag: string): AttemptRecord {
     detail: null,
     timings: ',,,1.1',
     url: 'http://127.0.0.1:65535/hook',
-    requestHeaders: [
-      ['content-type', 'application/json'],
-      ['user-agent', 'Posthorn/0.1.0'],
-      ['x-vercel-signature', '121fc49dd29b913bbb19ad65e8dc00f569f5f73c'],
-      ['webhook-id', event.id],
-      ['webhook-timestamp', String(seconds)],
-      ['webhook-signature', 'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4='],
-    ]
-      .flat()
-      .join('\n'),
-    responseHeaders: 'content-length\n0',
+    requestHeaders:
+      'content-type: application/json\r\nuser-agent: Posthorn/0.1.0\r\n' +
+      'x-vercel-signature: 121fc49dd29b913bbb19ad65e8dc00f569f5f73c\r\n' +
+      `webhook-id: ${event.id}\r\nwebhook-timestamp: ${seconds}\r\n` +
+      'webhook-signature: v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=\r\n',
+    responseHeaders: 'content-length: 0\r\n',
     responseBody: null,
     truncated: false,
   };

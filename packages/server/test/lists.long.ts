@@ -97,8 +97,8 @@ function attempt(event: NewEvent, tag: string, failed: boolean): AttemptRecord {
     detail: null,
     timings: ',,,1',
     url: 'https://example.com',
-    requestHeaders: 'a\nb',
-    responseHeaders: 'a\nb',
+    requestHeaders: 'a: b\r\n',
+    responseHeaders: 'a: b\r\n',
     responseBody: null,
     truncated: false,
   };

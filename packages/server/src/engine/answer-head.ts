@@ -1,16 +1,17 @@
 // The head of an answer: status line and fields as RFC 9112 has them, strictly, and what they say about the body
 // that follows and about the connection afterwards. Pure; answer-reader.ts feeds it.
+import { trimBlanks } from '../core/header-lines.ts';
 
 /** How the end of the body is known. `length` is in bytes. */
 export type Framing = { kind: 'length'; length: number } | { kind: 'chunked' } | { kind: 'until_close' };
 
 export interface Head {
-  status: number;
-  /** Name, value … as received. */
-  fields: string[];
-  framing: Framing;
+  readonly status: number;
+  /** The fields' lines as received. */
+  readonly fields: string;
+  readonly framing: Framing;
   /** How long the connection may lie idle before it is used again, ms; 0 when it may not be used again. */
-  keepAliveMs: number;
+  readonly keepAliveMs: number;
 }
 
 /** What undici and node's own agent assume of a server that does not tell: it closes idle connections after 5 s. */
@@ -33,21 +34,33 @@ const hasKeepAlive = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i;
 const timeoutHint = /(?:^|[,; \t])timeout[ \t]*=[ \t]*"?(\d{1,9})/i;
 const isLength = /^\d{1,15}$/;
 
-/** Reads `text`, a head from its status line to its empty line, as latin1; null when it is not valid. */
+let lastText = '';
+let lastHead: Head | null = null;
+
+/**
+ * Reads `text`, a head from its status line to its empty line, as latin1; null when it is not valid. The last one is
+ * remembered: an endpoint that is sent much says the same until its clock's next second.
+ */
 export function readHead(text: string): Head | null {
+  if (text === lastText) return lastHead;
+  lastHead = read(text);
+  lastText = text;
+  return lastHead;
+}
+
+function read(text: string): Head | null {
   if (!wholeHead.test(text)) return null;
   const status = Number(text.slice(9, 12));
-  const fields: string[] = [];
   let length: string | null = null;
   let coding: string | null = null;
   let connection: string | null = null;
   let hint: string | null = null;
-  let at = text.indexOf('\r\n') + 2;
+  const fieldsAt = text.indexOf('\r\n') + 2;
+  let at = fieldsAt;
   for (let end = text.indexOf('\r\n', at); end > at; end = text.indexOf('\r\n', at)) {
     const colon = text.indexOf(':', at);
     const name = text.slice(at, colon);
-    const value = trim(text, colon + 1, end);
-    fields.push(name, value);
+    const value = trimBlanks(text, colon + 1, end);
     at = end + 2;
     // Lengths first: most fields need no lower-case copy of their name.
     if (name.length === 14 && name.toLowerCase() === 'content-length') {
@@ -68,19 +81,8 @@ export function readHead(text: string): Head | null {
     ? coding === null && connection !== null && hasKeepAlive.test(connection) && !hasClose.test(connection)
     : connection === null || !hasClose.test(connection);
   const keepAliveMs = isKept && framing !== untilClose ? readHint(hint) : 0;
-  return { status, fields, framing, keepAliveMs };
+  return { status, fields: text.slice(fieldsAt, -2), framing, keepAliveMs };
 }
-
-/** The value between `start` and `end` without the blanks around it. */
-function trim(text: string, start: number, end: number): string {
-  let from = start;
-  let to = end;
-  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
-  return text.slice(from, to);
-}
-
-const isBlank = (code: number): boolean => code === 32 || code === 9;
 
 /** RFC 9112, section 6.3; null when the fields contradict one another or are not what they should be. */
 function frame(status: number, length: string | null, coding: string | null): Framing | null {

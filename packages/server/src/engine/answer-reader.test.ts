@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { readHeaderLines } from '../core/header-lines.ts';
 import { AnswerReader, type Reading } from './answer-reader.ts';
 
 interface Outcome {
   reading: Reading;
   status: number;
+  /** Name, value … */
   headers: string[];
   body: string;
   truncated: boolean;
@@ -37,7 +39,7 @@ function read(bytes: Buffer, cuts: readonly number[] = [], closes = false): Outc
   const { status, headers, body, truncated } = reader.response(false);
   const text = Buffer.from(body).toString('latin1');
   const keepAliveMs = reading === 'whole' ? reader.keepAliveMs : 0;
-  return { reading, status, headers, body: text, truncated, keepAliveMs };
+  return { reading, status, headers: readHeaderLines(headers), body: text, truncated, keepAliveMs };
 }
 
 function readText(text: string, closes = false): Outcome {

@@ -18,7 +18,6 @@ export type Reading = 'more' | 'whole' | 'last' | 'invalid';
 
 const nothing = Buffer.alloc(0);
 const beginning = Buffer.from('HTTP/1.');
-const noFields: string[] = [];
 
 export class AnswerReader {
   #head: Head | null = null;
@@ -58,7 +57,7 @@ export class AnswerReader {
   response(isPartial: boolean): SendResponse {
     return {
       status: this.status,
-      headers: this.#head?.fields ?? noFields,
+      headers: this.#head?.fields ?? '',
       body: this.#bodyLength === this.#body.length ? this.#body : this.#body.subarray(0, this.#bodyLength),
       truncated: isPartial || this.#isCut,
     };

@@ -3,6 +3,7 @@
 import { type Cause, causeOfStatus } from '../core/cause.ts';
 import { decideNext } from '../core/delivery.ts';
 import { eventIdOf } from '../core/envelope.ts';
+import { headerOf } from '../core/header-lines.ts';
 import { signStandard, signVercel } from '../core/signing.ts';
 import type { AttemptRecord, Replayed } from '../store/store.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -37,6 +38,7 @@ export function prepare(
   settings: AttemptSettings,
   now: number,
   traceparent: string,
+  mayGo: () => boolean,
 ): SendRequest {
   const { body } = task;
   const id = eventIdOf(body);
@@ -45,24 +47,14 @@ export function prepare(
   const standard = signStandard(endpoint.key, id, timestamp, body);
   return {
     url: endpoint.url,
-    headers: [
-      'content-type',
-      'application/json',
-      'user-agent',
-      settings.userAgent,
-      settings.signatureHeader,
-      signVercel(old ?? endpoint.key, body),
-      'webhook-id',
-      id,
-      'webhook-timestamp',
-      String(timestamp),
-      'webhook-signature',
-      old === null ? standard : `${standard} ${signStandard(old, id, timestamp, body)}`,
-      'traceparent',
-      traceparent,
-    ],
+    headers:
+      `content-type: application/json\r\nuser-agent: ${settings.userAgent}\r\n` +
+      `${settings.signatureHeader}: ${signVercel(old ?? endpoint.key, body)}\r\n` +
+      `webhook-id: ${id}\r\nwebhook-timestamp: ${timestamp}\r\nwebhook-signature: ${standard}` +
+      `${old === null ? '' : ` ${signStandard(old, id, timestamp, body)}`}\r\ntraceparent: ${traceparent}\r\n`,
     body,
     timeoutMs: settings.timeoutMs,
+    mayGo,
   };
 }
 
@@ -101,7 +93,10 @@ export function record(
 ): AttemptRecord {
   const { response, timings } = result;
   const next = decideNext(
-    { ...settled, retryAfter: response === null ? null : headerOf(response.headers, 'retry-after') },
+    {
+      ...settled,
+      retryAfter: settled.success || response === null ? null : headerOf(response.headers, 'retry-after'),
+    },
     {
       scheduleMs: settings.scheduleMs,
       number: task.number - (task.replay?.from ?? 0),
@@ -125,8 +120,8 @@ export function record(
     detail: settled.detail,
     timings: `${textMs(timings.dnsMs)},${textMs(timings.connectMs)},${textMs(timings.tlsMs)},${textMs(timings.firstByteMs)}`,
     url: request.url,
-    requestHeaders: request.headers.join('\n'),
-    responseHeaders: response === null ? null : response.headers.join('\n'),
+    requestHeaders: request.headers,
+    responseHeaders: response === null ? null : response.headers,
     responseBody: response === null || response.body.length === 0 ? null : response.body,
     truncated: response?.truncated ?? false,
   };
@@ -134,10 +129,3 @@ export function record(
 
 const roundMs = (ms: number): number => Math.round(ms * 100) / 100;
 const textMs = (ms: number | null): string => (ms === null ? '' : String(roundMs(ms)));
-
-function headerOf(headers: string[], name: string): string | null {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() === name) return headers[i + 1] ?? null;
-  }
-  return null;
-}

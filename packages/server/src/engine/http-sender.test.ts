@@ -5,8 +5,9 @@ import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Misbehaviour } from '../../test/support/receiver.ts';
-import { headerOf, setUpSender } from '../../test/support/sending.ts';
+import { answerHeader, setUpSender } from '../../test/support/sending.ts';
 import type { Cause } from '../core/cause.ts';
+import { readHeaderLines } from '../core/header-lines.ts';
 import { readableBody } from './response-body.ts';
 
 test('a request arrives byte for byte, and the answer comes back as it was', async (context) => {
@@ -19,7 +20,9 @@ test('a request arrives byte for byte, and the answer comes back as it was', asy
   assert.equal(Buffer.from(result.response.body).toString(), 'taken in ✓');
   assert.equal(result.response.truncated, false);
   assert.deepEqual(
-    result.response.headers.filter((_, index, all) => all[index - (index % 2)] === 'X-Mixed'),
+    readHeaderLines(result.response.headers).filter(
+      (_, index, all) => all[index - (index % 2)] === 'X-Mixed',
+    ),
     ['X-Mixed', 'a', 'X-Mixed', 'b'],
   );
   const [request] = receiver.requests;
@@ -37,7 +40,7 @@ test('done is never called before send has returned', async (context) => {
   for (const url of [receiver.url, 'nonsense', 'http://10.0.0.1/', 'http://127.0.0.1:1/']) {
     let hasReturned = false;
     await new Promise<void>((resolve) => {
-      sender.send({ url, headers: [], body: new Uint8Array(1), timeoutMs: 2_000 }, () => {
+      sender.send({ url, headers: '', body: new Uint8Array(1), timeoutMs: 2_000 }, () => {
         assert.ok(hasReturned, url);
         resolve();
       });
@@ -55,7 +58,7 @@ test('every status is an answer, with or without a body, and no redirect is foll
     assert.ok(result.kind === 'answered', `${status}`);
     assert.equal(result.response.status, status);
     assert.equal(Buffer.from(result.response.body).toString(), body);
-    assert.equal(headerOf(result, 'location'), `${receiver.url}/elsewhere`);
+    assert.equal(answerHeader(result, 'location'), `${receiver.url}/elsewhere`);
   }
   assert.ok(receiver.requests.every((one) => one.url === '/hook'));
   assert.equal(receiver.requests.length, 11);
@@ -70,7 +73,7 @@ test('early hints come before the answer and are not it', async (context) => {
   const result = await send({});
   assert.ok(result.kind === 'answered');
   assert.equal(result.response.status, 200);
-  assert.equal(headerOf(result, 'link'), undefined);
+  assert.equal(answerHeader(result, 'link'), null);
 });
 
 test('64 KiB of a body are kept, not a byte more, and what goes on is cut off', async (context) => {
@@ -123,7 +126,7 @@ test('a gzip bomb is stored as it came and expands within its bound', async (con
   const result = await send({});
   assert.ok(result.kind === 'answered');
   assert.deepEqual(Buffer.from(result.response.body), bomb);
-  assert.match(readableBody(result.response.headers, result.response.body), /^a{1,65536}$/);
+  assert.match(readableBody(readHeaderLines(result.response.headers), result.response.body), /^a{1,65536}$/);
 });
 
 const broken: [Misbehaviour, Cause][] = [
@@ -361,7 +364,7 @@ test('closing ends idle connections, waits for those in use, and refuses what co
 
 test('a header that HTTP cannot carry breaks one request and no other', async (context) => {
   const { receiver, send, sender } = await setUpSender(context);
-  const result = await send({ headers: ['x-bad', 'a\r\nb'] });
+  const result = await send({ headers: 'x-bad: a\r\nb\r\n' });
   assert.ok(result.kind === 'broken');
   assert.equal(result.cause, 'internal_error');
   assert.equal((await send({})).kind, 'answered');
@@ -385,7 +388,7 @@ test('whatever receivers do, every request ends once and nothing stays behind', 
     while (started < ends.length) {
       const index = started++;
       await new Promise<void>((resolve) => {
-        sender.send({ url: `${receiver.url}/${index}`, headers: [], body, timeoutMs: 250 }, () => {
+        sender.send({ url: `${receiver.url}/${index}`, headers: '', body, timeoutMs: 250 }, () => {
           ends[index] = (ends[index] ?? 0) + 1;
           resolve();
         });
@@ -398,7 +401,7 @@ test('whatever receivers do, every request ends once and nothing stays behind', 
   assert.ok(sender.counts.idle <= 8);
   receiver.script({});
   const last = await new Promise((resolve) => {
-    sender.send({ url: receiver.url, headers: [], body, timeoutMs: 5_000 }, (result) => resolve(result.kind));
+    sender.send({ url: receiver.url, headers: '', body, timeoutMs: 5_000 }, (result) => resolve(result.kind));
   });
   assert.equal(last, 'answered');
 });

@@ -11,7 +11,7 @@ import { createDeadlines } from './deadlines.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import { judgeUrl, type Networks, type OwnAddress } from './guard.ts';
 import { isClosedByPeer } from './network-cause.ts';
-import { beginHead, findUnsendable, RequestWriter } from './request-writer.ts';
+import { beginHead, isSendable, RequestWriter } from './request-writer.ts';
 import type { Resolver } from './resolver.ts';
 import type { Sender, SendResult } from './sender.ts';
 
@@ -135,12 +135,8 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
         process.nextTick(done, refuse(found.cause, found.sentence));
         return;
       }
-      const unsendable = findUnsendable(request.headers);
-      if (unsendable !== null) {
-        const context = {
-          host: found.target.label,
-          detail: `the header ${JSON.stringify(unsendable)} cannot be sent`,
-        };
+      if (!isSendable(request.headers)) {
+        const context = { host: found.target.label, detail: 'its headers cannot be sent' };
         process.nextTick(done, refuse('internal_error', explainCause('internal_error', context)));
         return;
       }

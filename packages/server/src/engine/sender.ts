@@ -2,10 +2,10 @@
 // how it travels (HTTP/1.1 in production, a fake in tests) is the business of whoever implements this.
 import type { Cause } from '../core/cause.ts';
 
-/** One request, ready to go. `headers` are name, value, name, value …, lower-case names. */
+/** One request, ready to go. `headers` are `name: value` and CRLF each, as they travel; names are lower case. */
 export interface SendRequest {
   url: string;
-  headers: string[];
+  headers: string;
   body: Uint8Array;
   /** The whole attempt's time: DNS, connect, TLS, request and response together, in ms. */
   timeoutMs: number;
@@ -27,10 +27,10 @@ export interface Timings {
   totalMs: number;
 }
 
-/** What an answer looked like. `headers` are name, value … as received; `body` at most 64 KiB. */
+/** What an answer looked like. `headers` are lines as received, CRLF each; `body` at most 64 KiB. */
 export interface SendResponse {
   status: number;
-  headers: string[];
+  headers: string;
   body: Uint8Array;
   /** Whether the answer went on after `body`. */
   truncated: boolean;

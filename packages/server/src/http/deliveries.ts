@@ -2,6 +2,7 @@
 // redeliver.
 import Type from 'typebox';
 import { type Cause, explainCause } from '../core/cause.ts';
+import { readHeaderLines } from '../core/header-lines.ts';
 import { readableBody } from '../engine/response-body.ts';
 import { ApiError } from '../errors.ts';
 import { deliveryId, deliveryKey } from '../id.ts';
@@ -247,7 +248,7 @@ function showAttempt(row: AttemptRow, sent: string, timeoutMs: number) {
             body:
               row.response_body === null
                 ? ''
-                : readableBody(row.response_headers.split('\n'), row.response_body),
+                : readableBody(readHeaderLines(row.response_headers), row.response_body),
             truncated: row.truncated === 1,
           },
   };
@@ -263,11 +264,10 @@ function explain(row: AttemptRow, cause: Cause, timeoutMs: number): string {
   });
 }
 
-/** Name and value lines to an object; a name that came twice has its values joined, as RFC 9110 section 5.3 allows. */
+/** Header lines to an object; a name that came twice has its values joined, as RFC 9110 section 5.3 allows. */
 function readHeaders(lines: string): Record<string, string> {
   const headers: Record<string, string> = {};
-  if (lines === '') return headers;
-  const cells = lines.split('\n');
+  const cells = readHeaderLines(lines);
   for (let i = 0; i < cells.length; i += 2) {
     const name = (cells[i] ?? '').toLowerCase();
     const value = cells[i + 1] ?? '';

@@ -1,9 +1,10 @@
 // A sender that sends nothing: requests wait until the test answers them, or are answered by a rule.
 import type { Cause } from '../../src/core/cause.ts';
+import { headerOf } from '../../src/core/header-lines.ts';
 import type { Sender, SendRequest, SendResult } from '../../src/engine/sender.ts';
 
 /** A status, an answer with headers, or no answer at all. */
-export type Reply = number | { status: number; headers: string[] } | { cause: Cause };
+export type Reply = number | { status: number; headers: string } | { cause: Cause };
 
 /** One request under way. */
 export interface Sent {
@@ -25,7 +26,7 @@ export class FakeSender implements Sender {
   closed = false;
 
   send(request: SendRequest, done: (result: SendResult) => void): void {
-    const id = request.headers[request.headers.indexOf('webhook-id') + 1] ?? '';
+    const id = headerOf(request.headers, 'webhook-id') ?? '';
     const sent: Sent = {
       request,
       id,
@@ -63,7 +64,7 @@ function resultOf(reply: Reply): SendResult {
   if (typeof reply === 'object' && 'cause' in reply) {
     return { kind: 'broken', cause: reply.cause, message: 'as the test wants it', response: null, timings };
   }
-  const { status, headers } = typeof reply === 'number' ? { status: reply, headers: [] } : reply;
+  const { status, headers } = typeof reply === 'number' ? { status: reply, headers: '' } : reply;
   return {
     kind: 'answered',
     response: { status, headers, body: new Uint8Array(0), truncated: false },

@@ -1,6 +1,7 @@
 // A sender, a receiver and a name server wired together for tests of the sender: all real, all on loopback.
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
+import { headerOf } from '../../src/core/header-lines.ts';
 import { parseNetworks } from '../../src/engine/guard.ts';
 import { createHttpSender, type HttpSender, type HttpSenderOptions } from '../../src/engine/http-sender.ts';
 import { createResolver, type Resolver } from '../../src/engine/resolver.ts';
@@ -42,14 +43,11 @@ export async function setUpSender(
       new Promise((resolve) => {
         const url = receiver.url + path;
         const body = Buffer.from('{"a":1}');
-        sender.send({ url, headers: ['x-test', 'one'], body, timeoutMs: 5_000, ...request }, resolve);
+        sender.send({ url, headers: 'x-test: one\r\n', body, timeoutMs: 5_000, ...request }, resolve);
       }),
   };
 }
 
 /** The first value of a header of an answer. */
-export function headerOf(result: SendResult, name: string): string | undefined {
-  const headers = result.response?.headers ?? [];
-  const at = headers.findIndex((one, index) => index % 2 === 0 && one.toLowerCase() === name);
-  return at < 0 ? undefined : headers[at + 1];
-}
+export const answerHeader = (result: SendResult, name: string): string | null =>
+  headerOf(result.response?.headers ?? '', name);

@@ -259,8 +259,8 @@ export function attemptOf(held: Held, next: Next, endedAt = startAt): AttemptRec
     detail: null,
     timings: ',,,9',
     url: 'https://example.com/hook',
-    requestHeaders: 'webhook-id\nx',
-    responseHeaders: 'content-type\ntext/plain',
+    requestHeaders: 'webhook-id: x\r\n',
+    responseHeaders: 'content-type: text/plain\r\n',
     responseBody: Buffer.from(success ? 'ok' : 'no'),
     truncated: false,
   };
