@@ -149,8 +149,8 @@ export class Acceptor {
       const { tag, leased } = births[index] as Birth;
       this.#lanes.countPending(tag, 1);
       if (leased) {
-        origin ??= this.#lanes.births.origin(seq, type, acceptedAt);
-        this.#lanes.births.add(uid + tag, origin);
+        origin ??= this.#lanes.births.origin(uid, seq, type, acceptedAt);
+        this.#lanes.births.add(tag, origin);
         continue;
       }
       const { ordering } = matches[index] as Match;

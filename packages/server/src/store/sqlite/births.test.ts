@@ -36,8 +36,8 @@ describe('births', () => {
          VALUES ('team', ?, 'x', 1, 0, 1, 0, ?, ?, x'')`,
       )
       .run(uid, tags.length, JSON.stringify(tags));
-    const origin = births.origin(Number(lastInsertRowid), 'x', 1);
-    for (const tag of tags) births.add(uid + tag, origin);
+    const origin = births.origin(uid, Number(lastInsertRowid), 'x', 1);
+    for (const tag of tags) births.add(tag, origin);
     return tags.map((tag) => uid + tag);
   }
 

@@ -1,0 +1,2 @@
+-- What SQLite needs in other words costs nothing here.
+SELECT 1;
