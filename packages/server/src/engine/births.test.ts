@@ -1,29 +1,48 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Task } from './attempt.ts';
+import { newEvent } from '../store/conformance/bed.ts';
+import type { Birth, NewEvent } from '../store/store.ts';
 import { type BirthMessage, BirthSender, readBirths } from './births.ts';
 
-const task = (key: string, body: Buffer): Task => ({
-  key,
-  tag: key.slice(0, 4),
-  version: 3,
-  type: 'deployment.created',
-  number: 1,
-  createdAt: 1_700_000_000_000,
-  extra: false,
-  body,
-});
+const birth = (tag: string, leased = true): Birth => ({ tag, version: 3, leased });
 
-test('births of one round travel in one message, each event’s body once, and arrive as they were', async () => {
-  const [first, second] = [Buffer.from('{"id":"1"}'), Buffer.from('{"id":"2","more":true}')];
-  const tasks = [task('a001', first), task('b001', first), task('a002', second), task('b002', second)];
-  const message = await new Promise<BirthMessage>((resolve) => {
+function messageOf(...events: [event: NewEvent, born: Birth[]][]): Promise<BirthMessage> {
+  return new Promise((resolve) => {
     const sender = new BirthSender(resolve);
-    for (const one of tasks) sender.take(one);
+    for (const [event, born] of events) sender.take(event, born);
   });
-  assert.equal(message.bodies.length, first.length + second.length);
+}
+
+test('births of one round travel in one message, each event’s body once, and arrive as tasks', async () => {
+  const [first, second] = [newEvent('team_1'), newEvent('team_1')];
+  const message = await messageOf([first, [birth('a'), birth('b')]], [second, [birth('a'), birth('b')]]);
+  assert.equal(message.bodies.length, first.body.length + second.body.length);
   const arrived = readBirths(message);
-  assert.deepEqual(arrived, tasks);
+  assert.deepEqual(
+    arrived,
+    [first, second].flatMap(({ uid, type, acceptedAt, body }) =>
+      ['a', 'b'].map((tag) => ({
+        key: uid + tag,
+        tag,
+        version: 3,
+        type,
+        number: 1,
+        createdAt: acceptedAt,
+        extra: false,
+        body: Buffer.from(body),
+      })),
+    ),
+  );
   assert.equal(arrived[0]?.body, arrived[1]?.body, 'deliveries of one event share its bytes');
   assert.notEqual(arrived[0]?.body.buffer, message.bodies.buffer, 'and keep no more than these alive');
+});
+
+test('only what is leased travels', async () => {
+  const [first, second] = [newEvent('team_1'), newEvent('team_1')];
+  const message = await messageOf([first, [birth('a', false)]], [second, [birth('a', false), birth('b')]]);
+  assert.equal(message.bodies.length, second.body.length);
+  assert.deepEqual(
+    readBirths(message).map(({ key }) => key),
+    [`${second.uid}b`],
+  );
 });

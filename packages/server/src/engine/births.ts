@@ -1,13 +1,14 @@
 // Deliveries on their way from the thread that accepted their events to the one that sends them: flat arrays and one
 // transferred buffer, one message per round of the event loop. What all deliveries of an event share travels once,
 // and every tag and type once in a message, so that they are one string for all tasks on the other side.
+import type { Birth, NewEvent } from '../store/store.ts';
 import type { Task } from './attempt.ts';
 
 export interface BirthMessage {
   kind: 'births';
   /** Tags and types, which the cells name by their places here. */
   names: string[];
-  /** For each event: type, createdAt, length of its body and number of births; for each birth: key, tag and version. */
+  /** For each event: uid, type, acceptedAt, length of its body and number of births; for each birth: tag and version. */
   cells: (string | number)[];
   bodies: Uint8Array<ArrayBuffer>;
 }
@@ -17,27 +18,28 @@ export class BirthSender {
   readonly #post: (message: BirthMessage, transfer: ArrayBuffer[]) => void;
   #names = new Map<string, number>();
   #cells: (string | number)[] = [];
-  /** Where the number of births of the last event stands. */
-  #countAt = 0;
   #bodies: Uint8Array[] = [];
   #length = 0;
-  #last: Uint8Array | null = null;
   #scheduled = false;
 
   constructor(post: (message: BirthMessage, transfer: ArrayBuffer[]) => void) {
     this.#post = post;
   }
 
-  take({ key, tag, version, type, createdAt, body }: Task): void {
-    // Births of one event come one after another and share its bytes.
-    if (body !== this.#last) {
-      this.#last = body;
-      this.#bodies.push(body);
-      this.#length += body.length;
-      this.#countAt = this.#cells.push(this.#place(type), createdAt, body.length, 0) - 1;
+  /** Takes those of an event's deliveries that are leased. */
+  take({ uid, type, acceptedAt, body }: NewEvent, born: Birth[]): void {
+    if (!born.some(({ leased }) => leased)) return;
+    const cells = this.#cells;
+    const countAt = cells.push(uid, this.#place(type), acceptedAt, body.length, 0) - 1;
+    let count = 0;
+    for (const { tag, version, leased } of born) {
+      if (!leased) continue;
+      cells.push(this.#place(tag), version);
+      count += 1;
     }
-    this.#cells[this.#countAt] = (this.#cells[this.#countAt] as number) + 1;
-    this.#cells.push(key, this.#place(tag), version);
+    cells[countAt] = count;
+    this.#bodies.push(body);
+    this.#length += body.length;
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.#flush());
@@ -66,7 +68,6 @@ export class BirthSender {
     this.#cells = [];
     this.#bodies = [];
     this.#length = 0;
-    this.#last = null;
   }
 }
 
@@ -76,25 +77,19 @@ export function readBirths({ names, cells, bodies }: BirthMessage): Task[] {
   const tasks: Task[] = [];
   let bodyAt = 0;
   for (let at = 0; at < cells.length; ) {
-    const type = names[cells[at] as number] as string;
-    const createdAt = cells[at + 1] as number;
-    const bodyEnd = bodyAt + (cells[at + 2] as number);
-    const count = cells[at + 3] as number;
+    const uid = cells[at] as string;
+    const type = names[cells[at + 1] as number] as string;
+    const createdAt = cells[at + 2] as number;
+    const bodyEnd = bodyAt + (cells[at + 3] as number);
+    const count = cells[at + 4] as number;
     // A copy of its own for each event: one that hangs must not keep the whole message's bytes alive.
     const body = Buffer.from(all.subarray(bodyAt, bodyEnd));
     bodyAt = bodyEnd;
-    at += 4;
-    for (const end = at + 3 * count; at < end; at += 3) {
-      tasks.push({
-        key: cells[at] as string,
-        tag: names[cells[at + 1] as number] as string,
-        version: cells[at + 2] as number,
-        type,
-        number: 1,
-        createdAt,
-        extra: false,
-        body,
-      });
+    at += 5;
+    for (const end = at + 2 * count; at < end; at += 2) {
+      const tag = names[cells[at] as number] as string;
+      const version = cells[at + 1] as number;
+      tasks.push({ key: uid + tag, tag, version, type, number: 1, createdAt, extra: false, body });
     }
   }
   return tasks;

@@ -63,6 +63,8 @@ export type OperationResult =
 
 /** One client's share of a transaction. Finishes come first, then accepts, then the rest in order. */
 export interface Turn {
+  /** Texts that many of `finishes` share, which their cells name by their places here. */
+  names: string[];
   finishes: Cell[];
   finishBodies: Uint8Array;
   groups: number[];
@@ -73,6 +75,7 @@ export interface Turn {
 
 /** A turn of which nothing is asked. */
 export const emptyTurn: Turn = {
+  names: [],
   finishes: [],
   finishBodies: new Uint8Array(),
   groups: [],
@@ -83,11 +86,39 @@ export const emptyTurn: Turn = {
 
 /** `failure` says that nothing of the turn was committed. */
 export type Answer =
-  | { kind: 'committed'; finishes: number[]; accepts: Cell[]; operations: OperationResult[] }
+  | {
+      kind: 'committed';
+      names: string[];
+      finishes: number[];
+      accepts: number[];
+      operations: OperationResult[];
+    }
   | { kind: 'failed'; message: string };
 
 const eventCells = 11;
 const attemptCells = 18;
+
+/** Texts by their places: each travels once in a message, and is one string for all who use it on the other side. */
+class Names {
+  readonly #places = new Map<string, number>();
+
+  place(name: string): number {
+    const known = this.#places.get(name);
+    if (known !== undefined) return known;
+    const place = this.#places.size;
+    this.#places.set(name, place);
+    return place;
+  }
+
+  /** -1 for null. */
+  placeOrNull(name: string | null): number {
+    return name === null ? -1 : this.place(name);
+  }
+
+  all(): string[] {
+    return [...this.#places.keys()];
+  }
+}
 
 /** Packs byte arrays behind one another into a buffer of its own, fit for transfer. */
 function pack(parts: Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
@@ -161,8 +192,9 @@ export function decodeEvents(turn: Turn): NewEvent[][] {
 }
 
 /** For each group: -1 and the index of a conflict, or the number of events; per event -1 when known, else its births. */
-export function encodeAccepts(outcomes: AcceptOutcome[]): Cell[] {
-  const cells: Cell[] = [];
+export function encodeAccepts(outcomes: AcceptOutcome[]): { names: string[]; accepts: number[] } {
+  const names = new Names();
+  const cells: number[] = [];
   for (const outcome of outcomes) {
     if (outcome.kind === 'conflict') {
       cells.push(-1, outcome.index);
@@ -175,13 +207,15 @@ export function encodeAccepts(outcomes: AcceptOutcome[]): Cell[] {
         continue;
       }
       cells.push(event.births.length);
-      for (const birth of event.births) cells.push(birth.tag, birth.leased ? birth.version : -birth.version);
+      for (const { tag, version, leased } of event.births) {
+        cells.push(names.place(tag), leased ? version : -version);
+      }
     }
   }
-  return cells;
+  return { names: names.all(), accepts: cells };
 }
 
-export function decodeAccepts(cells: Cell[]): AcceptOutcome[] {
+export function decodeAccepts(names: string[], cells: number[]): AcceptOutcome[] {
   const outcomes: AcceptOutcome[] = [];
   let at = 0;
   while (at < cells.length) {
@@ -201,7 +235,11 @@ export function decodeAccepts(cells: Cell[]): AcceptOutcome[] {
       const births = [];
       for (let j = 0; j < count; j++, at += 2) {
         const version = cells[at + 1] as number;
-        births.push({ tag: cells[at] as string, version: Math.abs(version), leased: version > 0 });
+        births.push({
+          tag: names[cells[at] as number] as string,
+          version: Math.abs(version),
+          leased: version > 0,
+        });
       }
       events.push({ kind: 'stored', births });
     }
@@ -211,9 +249,11 @@ export function decodeAccepts(cells: Cell[]): AcceptOutcome[] {
 }
 
 export function encodeAttempts(records: AttemptRecord[]): {
+  names: string[];
   finishes: Cell[];
   bodies: Uint8Array<ArrayBuffer>;
 } {
+  const names = new Names();
   const cells: Cell[] = [];
   const bodies: Uint8Array[] = [];
   let length = 0;
@@ -221,7 +261,7 @@ export function encodeAttempts(records: AttemptRecord[]): {
     const { next } = record;
     cells.push(
       record.key,
-      record.tag,
+      names.place(record.tag),
       record.number,
       record.extra ? 1 : 0,
       next.kind,
@@ -229,12 +269,12 @@ export function encodeAttempts(records: AttemptRecord[]): {
       record.startedAt,
       record.durationMs,
       record.status,
-      record.cause,
+      names.placeOrNull(record.cause),
       record.detail,
       record.timings,
-      record.url,
+      names.place(record.url),
       record.requestHeaders,
-      record.responseHeaders,
+      names.placeOrNull(record.responseHeaders),
       record.responseBody === null ? -1 : record.responseBody.length,
       record.truncated ? 1 : 0,
       record.bytes,
@@ -244,11 +284,12 @@ export function encodeAttempts(records: AttemptRecord[]): {
       length += record.responseBody.length;
     }
   }
-  return { finishes: cells, bodies: pack(bodies, length) };
+  return { names: names.all(), finishes: cells, bodies: pack(bodies, length) };
 }
 
 export function decodeAttempts(turn: Turn): AttemptRecord[] {
-  const { finishes: cells, finishBodies } = turn;
+  const { names, finishes: cells, finishBodies } = turn;
+  const nameAt = (place: number): string | null => (place < 0 ? null : (names[place] as string));
   const records: AttemptRecord[] = [];
   let at = 0;
   for (let cell = 0; cell < cells.length; cell += attemptCells) {
@@ -256,19 +297,19 @@ export function decodeAttempts(turn: Turn): AttemptRecord[] {
     const kind = cells[cell + 4] as Next['kind'];
     records.push({
       key: cells[cell] as string,
-      tag: cells[cell + 1] as string,
+      tag: names[cells[cell + 1] as number] as string,
       number: cells[cell + 2] as number,
       extra: cells[cell + 3] === 1,
       next: kind === 'retry' ? { kind, at: cells[cell + 5] as number } : { kind },
       startedAt: cells[cell + 6] as number,
       durationMs: cells[cell + 7] as number,
       status: cells[cell + 8] as number | null,
-      cause: cells[cell + 9] as string | null,
+      cause: nameAt(cells[cell + 9] as number),
       detail: cells[cell + 10] as string | null,
       timings: cells[cell + 11] as string,
-      url: cells[cell + 12] as string,
+      url: names[cells[cell + 12] as number] as string,
       requestHeaders: cells[cell + 13] as string,
-      responseHeaders: cells[cell + 14] as string | null,
+      responseHeaders: nameAt(cells[cell + 14] as number),
       responseBody: length < 0 ? null : finishBodies.subarray(at, at + length),
       truncated: cells[cell + 16] === 1,
       bytes: cells[cell + 17] as number,

@@ -107,7 +107,7 @@ class Writer {
       .map((events) => this.#acceptor.acceptGroup(events));
     const operations = turn.operations.map((operation) => this.#operate(operation));
     this.#commitRows += finishes.length + accepts.length;
-    return { kind: 'committed', finishes, accepts: wire.encodeAccepts(accepts), operations };
+    return { kind: 'committed', finishes, ...wire.encodeAccepts(accepts), operations };
   }
 
   #inTransaction<Result>(work: () => Result): Result {
