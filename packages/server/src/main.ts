@@ -7,6 +7,7 @@ import { systemClock } from './clock.ts';
 import { describeSettings, readSettings, type Settings } from './config.ts';
 import { startEngine } from './engine/engine.ts';
 import { type OwnAddress, parseNetworks } from './engine/guard.ts';
+import { Intake } from './engine/intake.ts';
 import { createPublisher } from './engine/publish.ts';
 import { UrlChecker } from './engine/url-check.ts';
 import { databaseFile, prepareDataDir, setUp } from './first-start.ts';
@@ -15,7 +16,6 @@ import type { House } from './http/context.ts';
 import { doors } from './http/doors.ts';
 import { readPages } from './http/pages.ts';
 import { Catalogue } from './platform/catalogue.ts';
-import { watchCatalogue } from './platform/catalogue-watch.ts';
 import { startExpiry } from './platform/expiry.ts';
 import { startFailingWatch } from './platform/failing.ts';
 import { openIdOf } from './platform/open-id.ts';
@@ -120,6 +120,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       types: catalogue,
       births: engine,
       limits: settings,
+      intake: new Intake(engine.load, clock),
       onAccepted: (events) => metrics.countAccepted(events),
     });
 
@@ -134,11 +135,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         await Promise.all([store.writeFigures(), engine.writeFigures()]);
       },
     };
-    const shared = settings.databaseUrl !== null;
-    const stopWatch = shared
-      ? watchCatalogue(platform, (error) => logger.error({ err: error }, 'event types were not read'))
-      : () => Promise.resolve();
-    const presence = startPresence(platform, { version, shared }, (error) =>
+    const presence = startPresence(platform, { version, shared: settings.databaseUrl !== null }, (error) =>
       logger.error({ err: error }, 'this node could not say that it is there'),
     );
     const house: House = {
@@ -206,7 +203,6 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       ]);
       await stopExpiry();
       await stopFailingWatch();
-      await stopWatch();
       urlChecker.close();
       await presence.stop();
       await engine.stop(settings.stopTimeoutMs);

@@ -5,6 +5,7 @@ import { FakeClock, settle } from '../../test/support/fake-clock.ts';
 import { FakeDeliveries, newGate } from '../../test/support/fake-deliveries.ts';
 import { FakeSender, type Reply } from '../../test/support/fake-sender.ts';
 import { serialiseEvent } from '../core/envelope.ts';
+import { readHeaderLines } from '../core/header-lines.ts';
 import type { Claimed, EndpointRow } from '../store/store.ts';
 import { Dispatcher, type DispatcherSettings, taskOf } from './dispatcher.ts';
 import { EndpointBook } from './endpoints.ts';
@@ -20,6 +21,8 @@ class Bed {
   readonly news: string[] = [];
   readonly spans: (number | string | null)[] = [];
   readonly dispatcher: Dispatcher;
+  /** How many were said to wait last. */
+  waiting = 0;
   #born = 0;
 
   constructor(settings: Partial<DispatcherSettings> = {}) {
@@ -49,6 +52,9 @@ class Bed {
           this.spans.push(cause ?? status);
         },
       }),
+      onWaiting: (count) => {
+        this.waiting = count;
+      },
       onAttempt: ({ task, next }) => this.news.push(`${JSON.parse(task.body.toString()).id} ${next}`),
       onFault: (error, doing) => this.faults.push(`${doing}: ${(error as Error).message}`),
     });
@@ -183,8 +189,9 @@ describe('turns', () => {
     assert.deepEqual(bed.store.left(), { held: [], waiting: [] });
     const [sent] = bed.sender.sent;
     const headers = new Map<string, string>();
-    for (let i = 0; i < (sent?.request.headers.length ?? 0); i += 2) {
-      headers.set(sent?.request.headers[i] ?? '', sent?.request.headers[i + 1] ?? '');
+    const fields = readHeaderLines(sent?.request.headers ?? '');
+    for (let i = 0; i < fields.length; i += 2) {
+      headers.set(fields[i] ?? '', fields[i + 1] ?? '');
     }
     assert.equal(headers.get('traceparent'), '00-trace');
     assert.equal(headers.get('webhook-id'), sent?.id);
@@ -511,7 +518,7 @@ describe('the store', () => {
     bed.bear(bad);
     await settle();
     bed.to('good')[0]?.answer(204);
-    bed.to('bad')[0]?.answer({ status: 503, headers: ['Retry-After', '20'] });
+    bed.to('bad')[0]?.answer({ status: 503, headers: 'Retry-After: 20\r\n' });
     await settle();
     assert.deepEqual(bed.news, ['evt_1 delivered', 'evt_2 retry']);
     const [delivered, failed] = bed.store.finished;

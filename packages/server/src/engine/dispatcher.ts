@@ -38,6 +38,8 @@ export interface DispatcherParts {
     endpoint: Endpoint,
   ): { traceparent: string; end(status: number | null, cause: string | null): void };
   onAttempt(news: AttemptNews): void;
+  /** Hears how many deliveries wait in all lanes together, at each change. */
+  onWaiting(count: number): void;
   /** Something broke that is nobody's delivery's fault. */
   onFault(error: unknown, doing: string): void;
 }
@@ -82,6 +84,7 @@ export class Dispatcher {
   #ring: Lane[] = [];
   #ringHead = 0;
   readonly #waitForShare: Lane[] = [];
+  #waiting = 0;
   #underWay = 0;
   #unproven = 0;
   #pumping = false;
@@ -106,13 +109,11 @@ export class Dispatcher {
   }
 
   get figures(): { lanes: number; underWay: number; waiting: number; openBreakers: number } {
-    let waiting = 0;
     let openBreakers = 0;
     for (const lane of this.#lanes.values()) {
-      waiting += lane.waiting;
       if (lane.breaker.kind !== 'closed') openBreakers += 1;
     }
-    return { lanes: this.#lanes.size, underWay: this.#underWay, waiting, openBreakers };
+    return { lanes: this.#lanes.size, underWay: this.#underWay, waiting: this.#waiting, openBreakers };
   }
 
   /** The lane of an endpoint as this process knows it, for people who ask how it is. */
@@ -134,7 +135,7 @@ export class Dispatcher {
   /** What waits here is others' by now, and so is what is under way: its record will find that out. */
   #forgetAll(): void {
     this.#leases += 1;
-    for (const lane of this.#lanes.values()) lane.takeAll();
+    for (const lane of this.#lanes.values()) this.#takeAll(lane);
     this.#othersDue = true;
     this.#claimSoon();
   }
@@ -163,6 +164,7 @@ export class Dispatcher {
     }
     const lane = this.#laneFor(task.tag);
     lane.push(task, start);
+    this.#countWaiting(1);
     this.#enter(lane);
     this.#pumpSoon();
   }
@@ -228,7 +230,7 @@ export class Dispatcher {
     this.#dueTimer?.cancel();
     this.#pollTimer?.cancel();
     this.#leaseTimer?.cancel();
-    this.#giveBackSoon([...this.#lanes.values()].flatMap((lane) => lane.takeAll()));
+    this.#giveBackSoon([...this.#lanes.values()].flatMap((lane) => this.#takeAll(lane)));
     if (this.#unsettled === 0) return true;
     await new Promise<void>((resolve) => {
       const timer = this.#parts.clock.after(timeoutMs, () => {
@@ -241,6 +243,18 @@ export class Dispatcher {
       };
     });
     return !this.#abandoned;
+  }
+
+  /** Empties a lane. */
+  #takeAll(lane: Lane): Task[] {
+    const tasks = lane.takeAll();
+    this.#countWaiting(-tasks.length);
+    return tasks;
+  }
+
+  #countWaiting(by: number): void {
+    this.#waiting += by;
+    this.#parts.onWaiting(this.#waiting);
   }
 
   #settleOne(): void {
@@ -321,7 +335,7 @@ export class Dispatcher {
 
   #turn(lane: Lane, endpoint: Endpoint, nowMs: number): void {
     if (endpoint.removed || !endpoint.enabled) {
-      this.#giveBackSoon(lane.takeAll());
+      this.#giveBackSoon(this.#takeAll(lane));
       return;
     }
     const readiness = lane.readiness(endpoint, nowMs);
@@ -334,7 +348,10 @@ export class Dispatcher {
           return;
         }
         const task = lane.take();
-        if (task !== undefined) this.#start(lane, task, endpoint, nowMs);
+        if (task !== undefined) {
+          this.#countWaiting(-1);
+          this.#start(lane, task, endpoint, nowMs);
+        }
         if (lane.waiting > 0) this.#enter(lane);
         if (this.#wantsMore(lane)) this.#claimSoon();
         return;
@@ -379,7 +396,7 @@ export class Dispatcher {
   #postpone(lane: Lane, at: number, until: number): void {
     this.#behind.delete(lane);
     this.#replaysBehind.delete(lane);
-    this.#giveBackSoon(lane.takeAll(), at);
+    this.#giveBackSoon(this.#takeAll(lane), at);
     this.#run(this.#parts.store.holdLane(lane.tag, until), 'holding a lane');
     this.noteDue(until);
   }
@@ -399,14 +416,14 @@ export class Dispatcher {
     const mayGo = () => this.#leases === lease && clock.monotonic() < store.leaseEndsAt;
     const startedAt = clock.now();
     const span = this.#parts.startSpan(task, endpoint);
-    const request = prepare(task, endpoint, settings, startedAt, span.traceparent);
+    const request = prepare(task, endpoint, settings, startedAt, span.traceparent, mayGo);
     const unproven = lane.standing !== 'proven';
     const replayed = task.replay !== undefined;
     lane.started(endpoint, nowMs, replayed);
     this.#underWay += 1;
     this.#unsettled += 1;
     if (unproven) this.#unproven += 1;
-    sender.send({ ...request, mayGo }, (result) => {
+    sender.send(request, (result) => {
       if (this.#abandoned) return;
       const settled = settle(result);
       span.end(settled.status, settled.cause);

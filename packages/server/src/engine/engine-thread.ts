@@ -17,7 +17,7 @@ import { Tally } from './tally.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('engine-thread.ts runs as a worker thread');
-const { settings, secretKeys, userAgent, store: attachment } = workerData as EngineData;
+const { settings, secretKeys, userAgent, store: attachment, waiting } = workerData as EngineData;
 const answer = (reply: EngineReply) => port.postMessage(reply);
 
 const log = createLog(settings.logLevel, clock);
@@ -35,6 +35,7 @@ const onFault = (error: unknown, doing: string) => {
   tally.countFault(doing);
   log.logger.error({ err: error, doing }, 'fault');
 };
+const waitingCount = new Int32Array(waiting);
 const dispatcher = new Dispatcher({
   store,
   sender,
@@ -55,6 +56,7 @@ const dispatcher = new Dispatcher({
     tally.countAttempt(news, now);
     logAttempt(log, news, now);
   },
+  onWaiting: (count) => Atomics.store(waitingCount, 0, count),
   onFault,
 });
 const keeper = createKeeper(store, clock, settings.retentionMs, onFault);

@@ -5,6 +5,7 @@ import type { Settings } from '../config.ts';
 import type { StoreAttachment } from '../store/open.ts';
 import { BirthSender } from './births.ts';
 import type { OwnAddress } from './guard.ts';
+import type { EngineLoad } from './intake.ts';
 import type { Births } from './publish.ts';
 import type { EngineFigures } from './tally.ts';
 
@@ -15,6 +16,8 @@ export interface EngineData {
   secretKeys: Uint8Array[];
   userAgent: string;
   store: StoreAttachment;
+  /** One Int32: how many deliveries wait in memory. */
+  waiting: SharedArrayBuffer;
 }
 
 export type EngineMessage =
@@ -33,6 +36,7 @@ export type EngineReply =
   | { kind: 'stopped' };
 
 export interface Engine extends Births {
+  readonly load: EngineLoad;
   /** Begins to send. What was born before waits. */
   start(own: OwnAddress): void;
   figures(): Promise<EngineFigures>;
@@ -46,11 +50,24 @@ export interface Engine extends Births {
  * Starts the engine's thread.
  * @param onCrash called when the thread ends by itself: the process can't go on
  */
-export function startEngine(data: EngineData, onCrash: (error: Error) => void): Engine {
+export function startEngine(data: Omit<EngineData, 'waiting'>, onCrash: (error: Error) => void): Engine {
+  const waiting = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(new URL('./engine-thread.ts', import.meta.url), {
-    workerData: data,
+    workerData: { ...data, waiting: waiting.buffer } satisfies EngineData,
     transferList: [data.store.port],
   });
+  let looked = worker.performance.eventLoopUtilization();
+  const load: EngineLoad = {
+    get waiting() {
+      return Atomics.load(waiting, 0);
+    },
+    busy() {
+      const now = worker.performance.eventLoopUtilization();
+      const { utilization } = worker.performance.eventLoopUtilization(now, looked);
+      looked = now;
+      return utilization;
+    },
+  };
   const births = new BirthSender((message, transfer) => worker.postMessage(message, transfer));
   const post = (message: EngineMessage) => worker.postMessage(message);
   let asked: ((figures: EngineFigures) => void)[] = [];
@@ -71,7 +88,8 @@ export function startEngine(data: EngineData, onCrash: (error: Error) => void): 
     writing = [];
   });
   return {
-    take: (task) => births.take(task),
+    load,
+    take: (event, born) => births.take(event, born),
     noteBehind: (tag) => post({ kind: 'behind', tag }),
     noteChange: (tag) => post({ kind: 'change', tag }),
     start: (own) => post(startMessage(own)),

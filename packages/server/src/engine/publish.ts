@@ -15,7 +15,7 @@ import type {
   Step,
   Store,
 } from '../store/store.ts';
-import type { Task } from './attempt.ts';
+import type { Intake } from './intake.ts';
 
 /** What publishing needs to know of an event type. */
 export interface PublishedType {
@@ -26,15 +26,14 @@ export interface PublishedType {
 /** The catalogue, as publishing sees it. */
 export interface Types<Type extends PublishedType> {
   find(spelling: string): Type | null;
-  /** Looks for types that other nodes have added until now. */
-  look(): Promise<void>;
   /** What is wrong with a payload, as a sentence; null if nothing is. */
   explainPayload(type: Type, payload: unknown): string | null;
 }
 
 /** Where births go. */
 export interface Births {
-  take(task: Task): void;
+  /** Takes the deliveries of a stored event that this process holds: those that were leased. */
+  take(event: NewEvent, born: Birth[]): void;
   noteBehind(tag: string): void;
   noteChange(tag: string): void;
 }
@@ -102,9 +101,10 @@ export function createPublisher<Type extends PublishedType>(parts: {
   types: Types<Type>;
   births: Births;
   limits: PublishLimits;
+  intake: Intake;
   onAccepted(events: number): void;
 }): Publisher {
-  const { store, clock, types, births, limits } = parts;
+  const { store, clock, types, births, limits, intake } = parts;
   let queued = 0;
   let queuedBytes = 0;
 
@@ -214,22 +214,8 @@ export function createPublisher<Type extends PublishedType>(parts: {
   }
 
   function handOver(event: NewEvent, born: Birth[]): void {
-    for (const { tag, version, leased } of born) {
-      if (!leased) {
-        births.noteBehind(tag);
-        continue;
-      }
-      births.take({
-        key: event.uid + tag,
-        tag,
-        version,
-        type: event.type,
-        number: 1,
-        createdAt: event.acceptedAt,
-        extra: false,
-        body: event.body as Buffer,
-      });
-    }
+    if (born.length > 0) births.take(event, born);
+    for (const { tag, leased } of born) if (!leased) births.noteBehind(tag);
   }
 
   async function accept(events: NewEvent[]): Promise<{ results: PublishResult[]; allKnown: boolean }> {
@@ -247,6 +233,9 @@ export function createPublisher<Type extends PublishedType>(parts: {
     queued += events.length;
     queuedBytes += bytes;
     try {
+      const teamId = events[0]?.teamId ?? '';
+      const pause = intake.enter(teamId);
+      if (pause !== null) await pause;
       const outcome = await store.accept({ events });
       if (outcome.kind === 'conflict') {
         const id = events[outcome.index]?.id;
@@ -266,6 +255,7 @@ export function createPublisher<Type extends PublishedType>(parts: {
         }
         allKnown = false;
         handOver(event, accepted.births);
+        intake.count(teamId, accepted.births.length);
         results.push({ id: event.id, createdAt: event.createdAt, deliveries: accepted.births.length });
       }
       parts.onAccepted(results.length);
@@ -276,11 +266,6 @@ export function createPublisher<Type extends PublishedType>(parts: {
     }
   }
 
-  function isOfUnknownType(input: unknown): boolean {
-    const { type } = (input ?? {}) as { type?: unknown };
-    return typeof type === 'string' && types.find(type) === null;
-  }
-
   function findType(name: string): Type {
     const type = types.find(name);
     if (type === null) throw new Error(`The catalogue lacks ${name}.`);
@@ -289,6 +274,7 @@ export function createPublisher<Type extends PublishedType>(parts: {
 
   return {
     async publish(teamId, inputs, asArray) {
+      const now = clock.now();
       if (inputs.length === 0) throw bad('The array has no events.');
       if (inputs.length > limits.maxBatchEvents) {
         throw new ApiError(
@@ -296,8 +282,6 @@ export function createPublisher<Type extends PublishedType>(parts: {
           `The array has ${inputs.length} events; ${limits.maxBatchEvents} are the most.`,
         );
       }
-      if (inputs.some(isOfUnknownType)) await types.look();
-      const now = clock.now();
       return accept(
         inputs.map((input, index) => judge(teamId, input, asArray ? `events[${index}]` : '', now)),
       );

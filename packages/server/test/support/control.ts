@@ -9,6 +9,7 @@ import pino from 'pino';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { readSettings } from '../../src/config.ts';
 import { parseNetworks } from '../../src/engine/guard.ts';
+import { Intake, idleLoad } from '../../src/engine/intake.ts';
 import { createPublisher } from '../../src/engine/publish.ts';
 import { UrlChecker } from '../../src/engine/url-check.ts';
 import { setUp } from '../../src/first-start.ts';
@@ -90,6 +91,7 @@ export async function startControlPlane(pages: Pages | null = null): Promise<Con
     types: catalogue,
     births: { take() {}, noteBehind() {}, noteChange: (tag) => touched.push(tag) },
     limits: settings,
+    intake: new Intake(idleLoad, clock),
     onAccepted() {},
   });
   const platform = {

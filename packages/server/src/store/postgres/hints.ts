@@ -2,7 +2,6 @@
 // lanes' breakers are open, which have due work behind. Hints only: the rows say who holds what.
 import type { MessagePort } from 'node:worker_threads';
 import { type LaneRoom, Room } from '../room.ts';
-import type { News } from '../store.ts';
 import { Tally } from '../tally.ts';
 
 const none: LaneRoom = { count: 0, bytes: 0 };
@@ -84,11 +83,9 @@ export type HintMessage = {
   behind: [tag: string, behind: boolean][];
   /** The node's new name, where its lease has ended. */
   name: string | null;
-  /** What another node has told. */
-  news: News[];
 };
 
-const nothing = (): HintMessage => ({ let: [], open: [], behind: [], name: null, news: [] });
+const nothing = (): HintMessage => ({ let: [], open: [], behind: [], name: null });
 
 /** The hints of the thread that sends: what it claims is its own; what was born is let go where it was made. */
 export class SenderHints extends Hints {
@@ -122,10 +119,6 @@ export class SenderHints extends Hints {
     });
   }
 
-  tellNews(news: News): void {
-    this.#tell((message) => message.news.push(news));
-  }
-
   close(): void {
     this.#port.close();
   }
@@ -143,11 +136,7 @@ export class SenderHints extends Hints {
 }
 
 /** Has `hints` follow what the thread behind `port` tells. */
-export function followHints(
-  hints: Hints,
-  port: MessagePort,
-  { onName, onNews }: { onName(node: string): void; onNews(news: News): void },
-): void {
+export function followHints(hints: Hints, port: MessagePort, onName: (node: string) => void): void {
   port.on('message', (message: HintMessage) => {
     for (const key of message.let) hints.letGo(key);
     if (message.name !== null) {
@@ -156,7 +145,6 @@ export function followHints(
     }
     for (const [tag, open] of message.open) hints.setOpen(tag, open);
     for (const [tag, behind] of message.behind) hints.setBehind(tag, behind);
-    for (const news of message.news) onNews(news);
   });
   port.unref();
 }
