@@ -16,6 +16,7 @@ import type { House } from './http/context.ts';
 import { doors } from './http/doors.ts';
 import { readPages } from './http/pages.ts';
 import { Catalogue } from './platform/catalogue.ts';
+import { watchCatalogue } from './platform/catalogue-watch.ts';
 import { startExpiry } from './platform/expiry.ts';
 import { startFailingWatch } from './platform/failing.ts';
 import { openIdOf } from './platform/open-id.ts';
@@ -135,7 +136,11 @@ export async function startServer(env: Record<string, string | undefined>): Prom
         await Promise.all([store.writeFigures(), engine.writeFigures()]);
       },
     };
-    const presence = startPresence(platform, { version, shared: settings.databaseUrl !== null }, (error) =>
+    const shared = settings.databaseUrl !== null;
+    const stopWatch = shared
+      ? watchCatalogue(platform, (error) => logger.error({ err: error }, 'event types were not read'))
+      : () => Promise.resolve();
+    const presence = startPresence(platform, { version, shared }, (error) =>
       logger.error({ err: error }, 'this node could not say that it is there'),
     );
     const house: House = {
@@ -203,6 +208,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
       ]);
       await stopExpiry();
       await stopFailingWatch();
+      await stopWatch();
       urlChecker.close();
       await presence.stop();
       await engine.stop(settings.stopTimeoutMs);

@@ -65,6 +65,7 @@ function setUp(limits: Partial<PublishLimits> = {}, load = idleLoad) {
       find: (spelling) =>
         types.find(({ type }) => type === spelling.replace('deployment.Created', 'deployment.created')) ??
         null,
+      look: () => Promise.resolve(),
       explainPayload: (_type, payload) =>
         'bad' in (payload as object) ? 'payload.bad must be left out' : null,
     },

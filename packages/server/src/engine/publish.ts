@@ -26,6 +26,8 @@ export interface PublishedType {
 /** The catalogue, as publishing sees it. */
 export interface Types<Type extends PublishedType> {
   find(spelling: string): Type | null;
+  /** Looks for types that other nodes have added until now. */
+  look(): Promise<void>;
   /** What is wrong with a payload, as a sentence; null if nothing is. */
   explainPayload(type: Type, payload: unknown): string | null;
 }
@@ -266,6 +268,11 @@ export function createPublisher<Type extends PublishedType>(parts: {
     }
   }
 
+  function isOfUnknownType(input: unknown): boolean {
+    const { type } = (input ?? {}) as { type?: unknown };
+    return typeof type === 'string' && types.find(type) === null;
+  }
+
   function findType(name: string): Type {
     const type = types.find(name);
     if (type === null) throw new Error(`The catalogue lacks ${name}.`);
@@ -274,7 +281,6 @@ export function createPublisher<Type extends PublishedType>(parts: {
 
   return {
     async publish(teamId, inputs, asArray) {
-      const now = clock.now();
       if (inputs.length === 0) throw bad('The array has no events.');
       if (inputs.length > limits.maxBatchEvents) {
         throw new ApiError(
@@ -282,6 +288,8 @@ export function createPublisher<Type extends PublishedType>(parts: {
           `The array has ${inputs.length} events; ${limits.maxBatchEvents} are the most.`,
         );
       }
+      if (inputs.some(isOfUnknownType)) await types.look();
+      const now = clock.now();
       return accept(
         inputs.map((input, index) => judge(teamId, input, asArray ? `events[${index}]` : '', now)),
       );

@@ -38,7 +38,10 @@ export const eventTypesDoor: Door = (app, house) => {
       config: { access: 'token' },
       schema: { tags, summary: 'Lists every event type', response: { 200: EventTypes } },
     },
-    () => ({ eventTypes: platform.catalogue.all().map(showType) }),
+    async () => {
+      await platform.catalogue.look();
+      return { eventTypes: platform.catalogue.all().map(showType) };
+    },
   );
 
   app.post(

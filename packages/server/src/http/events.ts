@@ -170,6 +170,7 @@ export const eventsDoor: Door = (app, house) => {
       if (team === null) throw new ApiError('not_found', `There is no team ${event.team_id}.`);
       const { store, catalogue } = platform;
       const webhooks = await listWebhooksEver(store, team.id, event.accepted_at - dayMs, mostExplained);
+      await catalogue.learn(webhooks.flatMap(({ events }) => JSON.parse(events) as string[]));
       // Deliveries after webhooks: one that has a delivery was there before it.
       const deliveries = await listDeliveriesOfEvent(store, event);
       const matched = new Set(deliveries.map(({ tag }) => tag));

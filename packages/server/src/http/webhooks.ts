@@ -77,8 +77,9 @@ export function webhooksDoor(guard: WebhookGuard): Door {
     const tags = ['webhooks'];
 
     /** Vercel's own clients each read `events` in their own way (CONTRACT, "HTTP"). */
-    const show = (webhook: WebhookRow, agent: string) => {
+    const show = async (webhook: WebhookRow, agent: string) => {
       const spelled = JSON.parse(webhook.events) as string[];
+      await platform.catalogue.learn(spelled);
       const projectIds = JSON.parse(webhook.project_ids) as string[];
       return {
         id: webhook.id,
@@ -117,7 +118,7 @@ export function webhooksDoor(guard: WebhookGuard): Door {
         const team = await teamOf(house, request);
         const input = bodyOf(request, CreateBody);
         const { webhook, secret } = await createWebhook(platform, guard, actorOf(request), team, input);
-        return { ...show(webhook, request.headers['user-agent'] ?? ''), secret };
+        return { ...(await show(webhook, request.headers['user-agent'] ?? '')), secret };
       },
     );
 
@@ -143,14 +144,16 @@ export function webhooksDoor(guard: WebhookGuard): Door {
         const names = new Map(
           (await findProjectNames(platform.store, [...ids])).map((project) => [project.id, project]),
         );
-        return webhooks.map((webhook) => {
-          const projectIds = JSON.parse(webhook.project_ids) as string[];
-          const known = projectIds.map((id) => names.get(id)).filter((project) => project !== undefined);
-          return {
-            ...show(webhook, request.headers['user-agent'] ?? ''),
-            projectsMetadata: webhook.all_projects === 1 ? null : known,
-          };
-        });
+        return Promise.all(
+          webhooks.map(async (webhook) => {
+            const projectIds = JSON.parse(webhook.project_ids) as string[];
+            const known = projectIds.map((id) => names.get(id)).filter((project) => project !== undefined);
+            return {
+              ...(await show(webhook, request.headers['user-agent'] ?? '')),
+              projectsMetadata: webhook.all_projects === 1 ? null : known,
+            };
+          }),
+        );
       },
     );
 

@@ -1,8 +1,9 @@
-// The event types of this server: Vercel's own and those that the operator added.
+// The event types of this server: Vercel's own and those that the operator added, on this node or on another one that
+// shares its store (catalogue-watch.ts).
 import { canonicalType, eventTypesByName, hyphenSpellings } from '@posthorn/events';
 import { Ajv, type ValidateFunction } from 'ajv';
 import formats from 'ajv-formats';
-import { listEventTypes } from '../store/control/event-types.ts';
+import { listEventTypes, listEventTypeTimes } from '../store/control/event-types.ts';
 import type { Store } from '../store/store.ts';
 import { compileOwnSchema } from './payload-schema.ts';
 
@@ -20,11 +21,19 @@ export interface KnownType {
   sample: object;
 }
 
+/** What the operator says of a type. */
+export type OwnType = Pick<KnownType, 'type' | 'label' | 'category' | 'description' | 'schema' | 'sample'>;
+
+/** Above so many new ones all are read: a statement does not take any number of names. */
+const mostNamed = 500;
+
 /** Whether a name is one of those that Posthorn keeps for itself. */
 const isOwn = (name: string): boolean => name.startsWith('posthorn.');
 
 export class Catalogue {
   readonly #types = new Map<string, KnownType>();
+  /** When each of the operator's types was written as it is known here, epoch ms. */
+  readonly #writtenAt = new Map<string, number>();
   readonly #validators = new Map<string, ValidateFunction>();
   readonly #ajv = formats.default(
     new Ajv({ strict: false, allErrors: false, coerceTypes: false, logger: false }),
@@ -35,27 +44,60 @@ export class Catalogue {
       this.#types.set(type.type, { ...type, builtIn: !isOwn(type.type) });
   }
 
-  /** Reads the operator's types from the store: at the start and after one was added. */
+  #look = () => Promise.resolve();
+
+  /** Reads from the store what of the operator's types is new or was replaced. */
   async load(store: Store): Promise<void> {
-    for (const row of await listEventTypes(store)) {
-      this.put({
-        type: row.type,
-        label: row.label,
-        category: row.category,
-        description: row.description,
-        availability: 'account',
-        requiresAllProjects: false,
-        legacy: false,
-        builtIn: false,
-        schema: JSON.parse(row.schema),
-        sample: JSON.parse(row.sample),
-      });
+    const news = (await listEventTypeTimes(store)).filter(({ type, updated_at }) =>
+      this.#isNews(type, updated_at),
+    );
+    if (news.length === 0) return;
+    const names = news.length > mostNamed ? null : news.map(({ type }) => type);
+    for (const row of await listEventTypes(store, names)) {
+      const { type, label, category, description } = row;
+      const schema = JSON.parse(row.schema);
+      const sample = JSON.parse(row.sample);
+      this.put({ type, label, category, description, schema, sample }, row.updated_at);
     }
   }
 
-  put(type: KnownType): void {
-    this.#types.set(type.type, type);
-    this.#validators.delete(type.type);
+  /** Takes in one of the operator's types as it was written at `writtenAt`, unless a later one is known. */
+  put(own: OwnType, writtenAt: number): KnownType {
+    const known: KnownType = {
+      ...own,
+      availability: 'account',
+      requiresAllProjects: false,
+      legacy: false,
+      builtIn: false,
+    };
+    if (this.#isNews(own.type, writtenAt)) {
+      this.#types.set(own.type, known);
+      this.#writtenAt.set(own.type, writtenAt);
+      this.#validators.delete(own.type);
+    }
+    return known;
+  }
+
+  #isNews(type: string, writtenAt: number): boolean {
+    return (this.#writtenAt.get(type) ?? Number.NEGATIVE_INFINITY) < writtenAt;
+  }
+
+  /** Has `look` ask the store for what other nodes have written. */
+  lookBy(look: () => Promise<void>): void {
+    this.#look = look;
+  }
+
+  /**
+   * Looks for what other nodes have added or replaced until now; at once over where no others share the store.
+   * @throws StoreUnavailable
+   */
+  look(): Promise<void> {
+    return this.#look();
+  }
+
+  /** Looks, if a spelling is unknown here, before anybody is told that there is no such type. @throws StoreUnavailable */
+  async learn(spellings: string[]): Promise<void> {
+    if (spellings.some((spelling) => this.find(spelling) === null)) await this.#look();
   }
 
   all(): KnownType[] {

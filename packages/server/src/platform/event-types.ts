@@ -35,7 +35,7 @@ export async function addEventType(
   if (wrong !== null) throw new ApiError('bad_request', wrong);
   const sample = judgeSample(schema, input.sample);
   const at = clock.now();
-  await commit(platform, actor, {
+  const [written] = await commit(platform, actor, {
     teamId: null,
     action: 'event-type.put',
     subject: type,
@@ -52,22 +52,11 @@ export async function addEventType(
         updated_at: at,
       }),
     ],
+    tells: 'event types',
     at,
   });
-  const known: KnownType = {
-    type,
-    label,
-    category,
-    description,
-    availability: 'account',
-    requiresAllProjects: false,
-    legacy: false,
-    builtIn: false,
-    schema,
-    sample,
-  };
-  catalogue.put(known);
-  return known;
+  const [{ updated_at: writtenAt }] = written as [{ updated_at: number }];
+  return catalogue.put({ type, label, category, description, schema, sample }, writtenAt);
 }
 
 function judgeSample(schema: object, given: object | null): object {

@@ -6,7 +6,7 @@ import type { Publisher } from '../engine/publish.ts';
 import { ApiError, type ErrorCode } from '../errors.ts';
 import { newSortableId } from '../id.ts';
 import { writeAudit } from '../store/control/audit.ts';
-import type { Step, Store } from '../store/store.ts';
+import type { Change, Step, Store } from '../store/store.ts';
 import type { Vault } from '../vault.ts';
 import type { Actor } from './actor.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -40,6 +40,8 @@ export interface PlatformChange {
   events?: Caused[];
   /** Tags of endpoints that the change touches. */
   touched?: string[];
+  /** What other nodes hear of. */
+  tells?: Change['tells'];
   at: number;
 }
 
@@ -76,6 +78,7 @@ export async function tryCommit(
     {
       steps: [...change.steps, auditOf(platform, actor, change)],
       touched: change.touched ?? [],
+      ...(change.tells !== undefined && { tells: change.tells }),
       now: change.at,
     },
     (change.events ?? []).map(({ type, projectId, payload }) => ({

@@ -130,7 +130,7 @@ async function readQuery(platform: Platform, webhook: WebhookRow, input: ReplayI
     since,
     until: Math.min(until, now),
     seqFrom: states.includes('missed') ? await findSeqFrom(platform.store, since) : 0,
-    types: input.types === undefined ? null : judgeTypes(platform, input.types),
+    types: input.types === undefined ? null : await judgeTypes(platform, input.types),
     states,
     createdAt: now,
   };
@@ -145,7 +145,8 @@ function timeOf(name: string, value: number | string): number {
 }
 
 /** The catalogue's names of the types, each once. */
-function judgeTypes(platform: Platform, spellings: string[]): string[] {
+async function judgeTypes(platform: Platform, spellings: string[]): Promise<string[]> {
+  await platform.catalogue.learn(spellings);
   const types = spellings.map((spelling) => {
     const type = platform.catalogue.find(spelling);
     if (type !== null) return type.type;

@@ -63,7 +63,7 @@ export async function createWebhook(
   demandPlan(team);
   judgeAddress(guard, input.url);
   const projectIds = judgeProjectIds(input.projectIds);
-  const types = judgeEvents(platform, input.events, projectIds.length > 0);
+  const types = await judgeEvents(platform, input.events, projectIds.length > 0);
   const now = platform.clock.now();
   const tag = newTag();
   const secret = newSecret();
@@ -165,7 +165,7 @@ export async function patchWebhook(
   const projectIds = patch.projectIds === undefined ? null : judgeProjectIds(patch.projectIds);
   const selective = projectIds === null ? webhook.all_projects === 0 : projectIds.length > 0;
   const events = patch.events ?? (JSON.parse(webhook.events) as string[]);
-  const types = judgeEvents(platform, events, selective);
+  const types = await judgeEvents(platform, events, selective);
 
   const changed: Partial<WebhookRow> = { updated_at: at };
   const steps: Step[] = [];
@@ -260,6 +260,7 @@ export async function testWebhook(
     );
   }
   const name = spelling ?? (JSON.parse(webhook.events) as string[])[0] ?? '';
+  await platform.catalogue.learn([name]);
   const type = platform.catalogue.find(name);
   if (type === null)
     throw new ApiError(
@@ -296,8 +297,9 @@ function judgeProjectIds(projectIds: string[] | null | undefined): string[] {
 }
 
 /** The catalogue's names of the events, each once. */
-function judgeEvents(platform: Platform, events: string[], selective: boolean): string[] {
+async function judgeEvents(platform: Platform, events: string[], selective: boolean): Promise<string[]> {
   if (events.length === 0) throw new ApiError('invalid_event', 'Choose at least one event type.');
+  await platform.catalogue.learn(events);
   const types = new Set<string>();
   for (const spelling of events) {
     const type = platform.catalogue.find(spelling);

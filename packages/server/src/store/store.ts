@@ -212,8 +212,13 @@ export interface Change {
   events: NewEvent[];
   /** Tags of endpoints that the change touches, whose lanes and cached rows are looked at anew. */
   touched: string[];
+  /** What other nodes hear of once the change is made (`onNews`). */
+  tells?: News;
   now: number;
 }
+
+/** What of the control plane is kept in memory, and is to be read anew when another node has changed it. */
+export type News = 'event types';
 
 export type ChangeOutcome =
   | { kind: 'done'; rows: Record<string, unknown>[][]; births: Birth[][] }
@@ -362,6 +367,11 @@ export interface Store extends DeliveryStore {
   /** Runs one query on a snapshot that contains every commit answered so far. */
   read<Row>(query: CompiledQuery<Row>): Promise<Row[]>;
   change(change: Change): Promise<ChangeOutcome>;
+  /**
+   * Has `hear` called when a node has changed what others keep in memory: a hint, which may be lost. A store that only
+   * one process has gives none.
+   */
+  onNews(hear: (news: News) => void): void;
 
   /** The present's place in the order of commits. */
   feedPosition(): Promise<FeedPosition>;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type CompiledQuery, sql } from 'kysely';
+import { listEventTypes, listEventTypeTimes, putEventType } from '../control/event-types.ts';
 import { takeWebhookPlace } from '../control/webhooks.ts';
 import type { Change, Step, Store } from '../store.ts';
 import {
@@ -67,6 +68,28 @@ export function describeChanging(open: OpenStore): void {
           [[], [{ name: 'a', value: '2' }]],
         );
         assert.deepEqual(await metaNames(store), ['a']);
+      }),
+    );
+
+    test(
+      'an event type that is written again is later than before, also where a clock has gone back',
+      onStore(open, async (store) => {
+        const put = async (label: string, at: number) => {
+          const text = { type: 'acme.a', label, category: 'c', description: '', schema: '{}', sample: '{}' };
+          const outcome = await store.change(
+            of([putEventType(store, { ...text, created_at: at, updated_at: at })]),
+          );
+          return outcome.kind === 'done' && outcome.rows[0]?.map((row) => ({ ...row }));
+        };
+        assert.deepEqual(await put('first', startAt), [{ updated_at: startAt }]);
+        assert.deepEqual(await put('second', startAt - 60_000), [{ updated_at: startAt + 1 }]);
+        assert.deepEqual(await put('third', startAt + 9), [{ updated_at: startAt + 9 }]);
+        const [row] = await listEventTypes(store, ['acme.a', 'acme.b']);
+        assert.deepEqual([row?.label, row?.created_at], ['third', startAt]);
+        assert.deepEqual(
+          (await listEventTypeTimes(store)).map((read) => ({ ...read })),
+          [{ type: 'acme.a', updated_at: startAt + 9 }],
+        );
       }),
     );
 

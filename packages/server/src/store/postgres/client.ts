@@ -32,6 +32,7 @@ import type {
   FeedResult,
   FinishOutcome,
   Lease,
+  News,
   RedeliverOutcome,
   ReplayRequest,
   ReplayStep,
@@ -78,6 +79,8 @@ const enoughFinishes = 256;
 const partitionsEveryMs = 3_600_000;
 /** Other nodes hear of new work on this channel, from each node at most once in so many ms. */
 const workChannel = 'posthorn_work';
+/** And of a change of what they keep in memory on this one, with its name. */
+const newsChannel = 'posthorn_news';
 const notifyEveryMs = 20;
 /** How long, and how often, deliveries are looked for whose publish was not answered, ms. */
 const doubtMs = 15_000;
@@ -272,6 +275,7 @@ class PostgresStore extends PostgresDeliveries implements Store {
   readonly #options: PostgresOptions;
   readonly #accepts: Batches<AcceptItem, AcceptOutcome | 'again'>;
   #notifyTimer: Timer | null = null;
+  #hear: (news: News) => void = () => {};
   /** Events (by uid) whose publish was not answered, and until when they are looked for, monotonic ms. */
   readonly #doubtful = new Map<string, number>();
   #doubtTimer: Timer | null = null;
@@ -361,7 +365,18 @@ class PostgresStore extends PostgresDeliveries implements Store {
   async change(change: Change): Promise<ChangeOutcome> {
     const outcome = await applyChange(this.connections, change, this.node, this.hints);
     this.count(0);
+    if (outcome.kind === 'done' && change.tells !== undefined) this.#tell(change.tells);
     return outcome;
+  }
+
+  #tell(news: News): void {
+    this.connections
+      .run({ name: null, text: 'SELECT pg_notify($1, $2)', values: [newsChannel, news] })
+      .catch(ignoreLostHint);
+  }
+
+  onNews(hear: (news: News) => void): void {
+    this.#hear = hear;
   }
 
   async read<Row>({ sql, parameters }: CompiledQuery<Row>): Promise<Row[]> {
@@ -404,8 +419,11 @@ class PostgresStore extends PostgresDeliveries implements Store {
   /** What another thread of this process needs for a delivering half of its own. */
   connect(): PostgresAttachment {
     const { port1, port2 } = new MessageChannel();
-    followHints(this.hints, port1, (node) => {
-      this.node = node;
+    followHints(this.hints, port1, {
+      onName: (node) => {
+        this.node = node;
+      },
+      onNews: (news) => this.#hear(news),
     });
     return { kind: 'postgres', port: port2, options: this.#options, node: this.node };
   }
@@ -432,6 +450,11 @@ class PostgresSender extends PostgresDeliveries {
     this.#told = hints;
     // Entered by the other thread a moment ago, and renewed at once.
     this.#leaseEndsAt = node === null ? Number.POSITIVE_INFINITY : clock.monotonic() + leaseMs / 2;
+    // One session for both threads of the node.
+    this.connections.listen({
+      [workChannel]: () => this.#listener?.onWork(),
+      [newsChannel]: (news) => hints.tellNews(news as News),
+    });
     this.#tick();
   }
 
@@ -441,7 +464,6 @@ class PostgresSender extends PostgresDeliveries {
 
   override listen(listener: DeliveryListener): void {
     this.#listener = listener;
-    this.connections.listen(workChannel, () => listener.onWork());
   }
 
   #tick(): void {

@@ -218,8 +218,8 @@ export class Connections {
     }
   }
 
-  /** Calls `hear` for each notification on `channel`, on a session of its own, found again whenever it is lost. */
-  listen(channel: string, hear: (payload: string) => void): void {
+  /** Calls a channel's `hear` for each notification on it, on a session apart, found again whenever it is lost. */
+  listen(channels: Record<string, (payload: string) => void>): void {
     if (this.#closed) return;
     const client = new pg.Client({ ...this.#config, query_timeout: undefined, statement_timeout: undefined });
     this.#listener = client;
@@ -228,15 +228,21 @@ export class Connections {
       this.#listener = null;
       client.end().catch(() => {});
       this.#listenAgain = this.#clock.after(1_000 + this.#clock.random() * 1_000, () =>
-        this.listen(channel, hear),
+        this.listen(channels),
       );
     };
     client.on('error', again);
     client.on('end', again);
-    client.on('notification', ({ payload }) => hear(payload ?? ''));
+    client.on('notification', ({ channel, payload }) => channels[channel]?.(payload ?? ''));
     client
       .connect()
-      .then(() => client.query(`LISTEN ${channel}`))
+      .then(() =>
+        client.query(
+          Object.keys(channels)
+            .map((channel) => `LISTEN ${channel}`)
+            .join('; '),
+        ),
+      )
       .catch(again);
   }
 

@@ -2,6 +2,7 @@
 // lanes' breakers are open, which have due work behind. Hints only: the rows say who holds what.
 import type { MessagePort } from 'node:worker_threads';
 import { type LaneRoom, Room } from '../room.ts';
+import type { News } from '../store.ts';
 import { Tally } from '../tally.ts';
 
 const none: LaneRoom = { count: 0, bytes: 0 };
@@ -83,9 +84,11 @@ export type HintMessage = {
   behind: [tag: string, behind: boolean][];
   /** The node's new name, where its lease has ended. */
   name: string | null;
+  /** What another node has told. */
+  news: News[];
 };
 
-const nothing = (): HintMessage => ({ let: [], open: [], behind: [], name: null });
+const nothing = (): HintMessage => ({ let: [], open: [], behind: [], name: null, news: [] });
 
 /** The hints of the thread that sends: what it claims is its own; what was born is let go where it was made. */
 export class SenderHints extends Hints {
@@ -119,6 +122,10 @@ export class SenderHints extends Hints {
     });
   }
 
+  tellNews(news: News): void {
+    this.#tell((message) => message.news.push(news));
+  }
+
   close(): void {
     this.#port.close();
   }
@@ -136,7 +143,11 @@ export class SenderHints extends Hints {
 }
 
 /** Has `hints` follow what the thread behind `port` tells. */
-export function followHints(hints: Hints, port: MessagePort, onName: (node: string) => void): void {
+export function followHints(
+  hints: Hints,
+  port: MessagePort,
+  { onName, onNews }: { onName(node: string): void; onNews(news: News): void },
+): void {
   port.on('message', (message: HintMessage) => {
     for (const key of message.let) hints.letGo(key);
     if (message.name !== null) {
@@ -145,6 +156,7 @@ export function followHints(hints: Hints, port: MessagePort, onName: (node: stri
     }
     for (const [tag, open] of message.open) hints.setOpen(tag, open);
     for (const [tag, behind] of message.behind) hints.setBehind(tag, behind);
+    for (const news of message.news) onNews(news);
   });
   port.unref();
 }

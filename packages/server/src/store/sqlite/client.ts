@@ -165,6 +165,9 @@ class SqliteStore extends SqliteDeliveries implements Store {
     return (await this.turns.operate(operation, 'redeliver')).outcome;
   }
 
+  /** There are no others. */
+  onNews(): void {}
+
   async change(change: Change): Promise<ChangeOutcome> {
     const plain = { ...change, steps: change.steps.map(plainStep) };
     return (await this.turns.operate({ kind: 'change', change: plain }, 'change')).outcome;
