@@ -169,6 +169,39 @@ describe('turns', () => {
     assert.equal(bed.to('lone').length, 1);
   });
 
+  test('a lane that keeps up gets the next free socket, however many crowds stand in the ring', async () => {
+    const bed = new Bed({ maxSockets: 4 });
+    const crowds = Array.from({ length: 20 }, (_, i) => bed.endpoint(`crowd${i}`));
+    for (const tag of crowds) await bed.prove(tag, 10);
+    await bed.prove(bed.endpoint('quiet'));
+    for (const tag of crowds) bed.bear(tag, 50);
+    const answerCrowd = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        [...bed.sender.underWay].find(({ request }) => request.url !== urlOf('quiet'))?.answer(200);
+        await settle();
+      }
+    };
+    await settle();
+    // Each has its first turn.
+    await answerCrowd(40);
+    assert.equal(bed.sender.underWay.size, 4);
+    bed.bear('quiet', 3);
+    await answerCrowd(1);
+    assert.equal(bed.to('quiet').length, 1);
+    await answerCrowd(10);
+    assert.equal(bed.to('quiet').length, 1, 'its second stands behind the crowds');
+  });
+
+  test('a round of the event loop begins 64 attempts at the most, and the next ones the rest', async () => {
+    const bed = new Bed();
+    for (let i = 0; i < 30; i++) await bed.prove(bed.endpoint(`lane${i}`), 8);
+    for (let i = 0; i < 30; i++) bed.bear(`lane${i}`, 5);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(bed.sender.underWay.size, 64);
+    await settle();
+    assert.equal(bed.sender.underWay.size, 150);
+  });
+
   test('lanes take turns: of twenty crowds none gets two sockets before each has one', async () => {
     const bed = new Bed({ maxSockets: 40 });
     const tags = Array.from({ length: 20 }, (_, i) => bed.endpoint(`lane${i}`));

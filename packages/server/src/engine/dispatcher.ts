@@ -9,6 +9,7 @@ import type { Claimed, ClaimRequest, ClaimResult, DeliveryStore, Lease } from '.
 import { type AttemptSettings, prepare, record, type Settled, settle, type Task } from './attempt.ts';
 import type { Endpoint, EndpointBook } from './endpoints.ts';
 import { Lane, type ReplayStart } from './lane.ts';
+import { Ring } from './ring.ts';
 import type { Sender, SendResult } from './sender.ts';
 
 export interface DispatcherSettings extends AttemptSettings {
@@ -67,6 +68,11 @@ const pollMs = 1_000;
 const troubleMs = 500;
 /** How often a lease that is over is looked at again. */
 const leaseWaitMs = 250;
+/**
+ * So many attempts begin before answers are looked at again: what more would begin meanwhile only waits on the other side,
+ * and in the caches' way.
+ */
+const startsAtOnce = 64;
 const mostIdleLanes = 20_000;
 /**
  * The part of the sockets that lanes without a success may have together. One that was never tried may start its first
@@ -81,8 +87,7 @@ export class Dispatcher {
   /** Lanes of which the store has due deliveries that nobody holds, live ones and those that replays made. */
   readonly #behind = new Set<Lane>();
   readonly #replaysBehind = new Set<Lane>();
-  #ring: Lane[] = [];
-  #ringHead = 0;
+  readonly #ring = new Ring();
   readonly #waitForShare: Lane[] = [];
   #waiting = 0;
   #underWay = 0;
@@ -163,9 +168,10 @@ export class Dispatcher {
       return;
     }
     const lane = this.#laneFor(task.tag);
+    const keepsUp = lane.waiting === 0 && !this.#isBehind(lane);
     lane.push(task, start);
     this.#countWaiting(1);
-    this.#enter(lane);
+    this.#enter(lane, keepsUp);
     this.#pumpSoon();
   }
 
@@ -282,55 +288,48 @@ export class Dispatcher {
     return this.#behind.has(lane) || this.#replaysBehind.has(lane);
   }
 
-  #enter(lane: Lane): void {
-    if (lane.inRing || lane.waitsForShare || lane.reading) return;
-    lane.inRing = true;
-    this.#ring.push(lane);
+  #enter(lane: Lane, keepsUp = false): void {
+    if (!lane.waitsForShare && !lane.reading) this.#ring.enter(lane, keepsUp);
   }
 
   #pumpSoon(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#pumping = false;
       this.#pump();
     });
   }
 
-  /** Turns the ring until nobody in it can start, and nobody who waits for a share can either. */
+  /** Turns the ring until nobody in it can start and nobody who waits for a share can either, a part of it at a time. */
   #pump(): void {
+    const most = Math.min(this.#parts.settings.maxSockets, this.#underWay + startsAtOnce);
     this.#openShare();
-    do this.#turnRing();
-    while (this.#ring.length === 0 && this.#openShare());
-  }
-
-  /** Gives each lane in the ring a turn of one delivery, round after round, while there are sockets. */
-  #turnRing(): void {
-    const { settings, clock, endpoints, store } = this.#parts;
-    while (this.#ringHead < this.#ring.length && this.#underWay < settings.maxSockets) {
-      // Asked before each send: after a pause of the process all its timers fire at once.
-      const nowMs = clock.monotonic();
-      if (nowMs >= store.leaseEndsAt) {
+    do {
+      if (!this.#turnRing(most)) {
         this.#waitForLease();
         return;
       }
-      const lane = this.#ring[this.#ringHead] as Lane;
-      this.#ringHead += 1;
-      if (this.#ringHead > 256) {
-        this.#ring = this.#ring.slice(this.#ringHead);
-        this.#ringHead = 0;
-      }
-      lane.inRing = false;
+    } while (this.#underWay < most && this.#openShare());
+    if (!this.#ring.isEmpty && this.#underWay < this.#parts.settings.maxSockets) this.#pumpSoon();
+  }
+
+  /** Gives each lane in the ring a turn of one delivery, until `most` are under way; false when the lease is over. */
+  #turnRing(most: number): boolean {
+    const { clock, endpoints, store } = this.#parts;
+    while (this.#underWay < most) {
+      // Asked before each send: after a pause of the process all its timers fire at once.
+      const nowMs = clock.monotonic();
+      if (nowMs >= store.leaseEndsAt) return this.#ring.isEmpty;
+      const lane = this.#ring.next();
+      if (lane === undefined) return true;
       const task = lane.peek();
       if (task === undefined) continue;
       const endpoint = endpoints.peek(lane.tag, task.version);
       if (endpoint === null) this.#readEndpoint(lane);
       else this.#turn(lane, endpoint, nowMs);
     }
-    if (this.#ringHead === this.#ring.length && this.#ringHead > 0) {
-      this.#ring = [];
-      this.#ringHead = 0;
-    }
+    return true;
   }
 
   #turn(lane: Lane, endpoint: Endpoint, nowMs: number): void {

@@ -6,6 +6,7 @@ import { afterFailure, afterSuccess, type Breaker, closedBreaker, wake } from '.
 import { type Concurrency, freshConcurrency, grow, restart, shrink } from '../core/concurrency.ts';
 import type { Task } from './attempt.ts';
 import type { Endpoint } from './endpoints.ts';
+import { Queue } from './queue.ts';
 
 /** Why a lane's next delivery can't start now. `wait` is in ms. */
 export type Readiness =
@@ -37,9 +38,8 @@ const afterSuccessOf = (concurrency: Concurrency, breaker: Breaker, ceiling: num
 
 export class Lane {
   readonly tag: string;
-  /** Deliveries held, in the order they came; `head` is the next one. */
-  #queue: Task[] = [];
-  #head = 0;
+  /** Deliveries held, in the order they came. */
+  readonly #queue = new Queue<Task>();
   /** What replays made, in the order of their time to start (monotonic ms). */
   #replayed: { task: Task; start: ReplayStart }[] = [];
   underWay = 0;
@@ -72,7 +72,7 @@ export class Lane {
 
   /** Those that no replay made. */
   get waitingLive(): number {
-    return this.#queue.length - this.#head;
+    return this.#queue.size;
   }
 
   get waitingReplayed(): number {
@@ -105,26 +105,17 @@ export class Lane {
 
   /** The next delivery, without taking it. */
   peek(): Task | undefined {
-    return this.#queue[this.#head] ?? this.#replayed[0]?.task;
+    return this.#queue.peek() ?? this.#replayed[0]?.task;
   }
 
   take(): Task | undefined {
-    const task = this.#queue[this.#head];
-    if (task === undefined) return this.#replayed.shift()?.task;
-    this.#head += 1;
-    if (this.#head > 64 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-    return task;
+    return this.#queue.take() ?? this.#replayed.shift()?.task;
   }
 
   /** Empties the queue: its deliveries go back to the store. */
   takeAll(): Task[] {
-    const tasks = [...this.#queue.slice(this.#head), ...this.#replayed.map(({ task }) => task)];
-    this.#queue = [];
+    const tasks = [...this.#queue.takeAll(), ...this.#replayed.map(({ task }) => task)];
     this.#replayed = [];
-    this.#head = 0;
     return tasks;
   }
 
