@@ -288,7 +288,7 @@ export async function stateOf(store: Store, key: string): Promise<string> {
 
 /** The figures' counters beside what counting the rows gives. */
 export async function countRows(store: Store): Promise<{ pending: number; lanes: number }> {
-  const count = async (table: 'pending' | 'born' | 'lanes') => {
+  const count = async (table: 'pending' | 'born' | 'waiting_lanes') => {
     const rows = await store.read(
       store.queries
         .selectFrom(table as 'pending')
@@ -297,7 +297,7 @@ export async function countRows(store: Store): Promise<{ pending: number; lanes:
     );
     return rows[0]?.count ?? 0;
   };
-  return { pending: (await count('born')) + (await count('pending')), lanes: await count('lanes') };
+  return { pending: (await count('born')) + (await count('pending')), lanes: await count('waiting_lanes') };
 }
 
 /** An audit record, for calls that want one. */

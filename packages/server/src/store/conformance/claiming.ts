@@ -290,6 +290,27 @@ export function describeClaiming(open: OpenStore): void {
     );
 
     test(
+      'what goes back with a time before all others comes first, to who asks for its lane and to who does not',
+      shared(async (store) => {
+        const team = await addTeam(store);
+        const { tag } = await addWebhook(store, team);
+        const held = [];
+        for (let i = 0; i < 3; i++) held.push(await publishHeld(store, newEvent(team)));
+        const [first, second] = held;
+        assert.ok(first !== undefined && second !== undefined);
+        await store.release(held.map(leaseOf), startAt + 10);
+        assert.equal((await claimLane(store, tag, startAt + minute, 2)).length, 2);
+        await store.release([leaseOf(first)], startAt - minute);
+        assert.equal((await claimLane(store, tag, startAt + minute, 1))[0]?.key, first.key);
+        await store.finish(attemptOf(second, { kind: 'retry', at: startAt - minute }));
+        assert.equal((await claimLane(store, tag, startAt + minute, 1))[0]?.key, second.key);
+        await store.release([leaseOf(first)], startAt - 2 * minute);
+        const { claimed } = await claimOthers(store, startAt + minute, 1);
+        assert.equal(claimed.find((one) => one.tag === tag)?.key, first.key);
+      }),
+    );
+
+    test(
       'what is born behind a backlog queues behind it, until a claim has emptied it',
       shared(async (store) => {
         const team = await addTeam(store);

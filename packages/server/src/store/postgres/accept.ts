@@ -4,7 +4,7 @@ import { type Content, sameContent } from '../../core/content.ts';
 import { timeOfId } from '../../id.ts';
 import type { Accepted, AcceptGroup, AcceptOutcome, Birth, NewEvent } from '../store.ts';
 import { type Arrays, withArrays } from './arrays.ts';
-import { bornSuffix, heldAt, markLanes, orderedOffset } from './available-at.ts';
+import { atOnce, bornSuffix, heldAt, markLanes, orderedOffset } from './available-at.ts';
 import type { Run, Statement } from './connection.ts';
 import type { Hints } from './hints.ts';
 import { type Lot, lotsOf } from './lots.ts';
@@ -61,7 +61,9 @@ matched AS MATERIALIZED (
          coalesce(h.count, $23::int8) AS room, coalesce(h.bytes, $24::int8) AS room_bytes,
          e.ordering = 'none' AND e.max_concurrency IS NULL AND e.rate_per_second IS NULL
          AND EXISTS (SELECT 1 FROM nodes n WHERE n.id = $20::text AND n.lease_until > now())
-         AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.tag = e.tag AND l.due_at <= $21::int8) AS holdable
+         AND NOT EXISTS (SELECT 1 FROM markers m WHERE m.tag = e.tag AND m.due_at = ${atOnce} AND m.number >= $29::int8)
+         AND NOT EXISTS (SELECT 1 FROM markers m
+                          WHERE m.tag = e.tag AND m.due_at >= $30::int8 AND m.due_at <= $21::int8) AS holdable
     FROM lots k CROSS JOIN LATERAL (
       SELECT e.* FROM subscriptions s
         JOIN endpoints e ON e.tag = s.tag
@@ -102,7 +104,7 @@ made AS (
          f.length, f.accepted_at
     FROM judged j JOIN fresh f ON f.lot = j.no ORDER BY j.tag, f.uid
 ),
-marked AS (${markLanes(`SELECT j.tag, min(f.accepted_at) FROM judged j JOIN fresh f ON f.lot = j.no
+marked AS (${markLanes(`SELECT ${atOnce}, j.tag, min(f.accepted_at - j.shift_ms) FROM judged j JOIN fresh f ON f.lot = j.no
                          WHERE NOT j.leased AND NOT j.closed GROUP BY j.tag`)})
 SELECT j.no AS lot, j.tag, j.version, j.leased, NULL::int4[] AS stored FROM judged j
 UNION ALL
@@ -174,6 +176,8 @@ function acceptStatement(
       arrays.int8s(known.counts),
       arrays.int8s(known.bytes),
       arrays.bools(known.closed),
+      hints.floors.number,
+      hints.floors.dueAt,
     ],
   };
   return statement;

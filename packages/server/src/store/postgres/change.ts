@@ -1,7 +1,7 @@
 // A change of the control plane on PostgreSQL: its steps, its audit record and its events in one transaction.
 import type { Birth, Change, ChangeOutcome } from '../store.ts';
 import { acceptInside } from './accept.ts';
-import { heldAt, markLanes } from './available-at.ts';
+import { atOnce, beginning, heldAt, markLanes } from './available-at.ts';
 import { type Connections, type Run, stateOf } from './connection.ts';
 import type { Hints } from './hints.ts';
 
@@ -36,11 +36,15 @@ async function runSteps(run: Run, { steps }: Change): Promise<Record<string, unk
 }
 
 const touchText = `
-WITH touched AS (SELECT e.tag, e.enabled, e.removed_at FROM endpoints e WHERE e.tag = ANY ($1::text[])),
+WITH touched AS (
+  SELECT e.tag, e.enabled, e.removed_at, e.ordering = 'none' AND e.max_concurrency IS NULL AND e.rate_per_second IS NULL AS plain
+    FROM endpoints e WHERE e.tag = ANY ($1::text[])
+),
+disowned AS (DELETE FROM lanes l USING touched t WHERE l.tag = t.tag AND t.plain),
 gone AS (
   INSERT INTO removed_lanes (tag) SELECT tag FROM touched WHERE removed_at IS NOT NULL ORDER BY tag ON CONFLICT DO NOTHING
 )
-${markLanes(`SELECT t.tag, $2::int8 FROM touched t WHERE t.removed_at IS NULL AND t.enabled = 1
+${markLanes(`SELECT ${atOnce}, t.tag, ${beginning} FROM touched t WHERE t.removed_at IS NULL AND t.enabled = 1
   AND EXISTS (SELECT 1 FROM pending p WHERE p.tag = t.tag AND p.available_at < ${heldAt})`)}`;
 
 /** All steps and events of a change, or none of them. */
@@ -55,7 +59,7 @@ export async function applyChange(
       const rows = await runSteps(run, change);
       const accepted = await acceptInside(run, change.events, node, hints);
       if (change.touched.length > 0) {
-        await run({ name: null, text: touchText, values: [change.touched, change.now] });
+        await run({ name: null, text: touchText, values: [change.touched] });
       }
       return { rows, ...accepted };
     });

@@ -66,7 +66,7 @@ import {
 import { byRowBelowMs, Pruner } from './prune.ts';
 import { ReplayMaker } from './replay.ts';
 import { certificateTroubles } from './tls.ts';
-import { readEndpoints, readFigures, redeliver, sweep } from './upkeep.ts';
+import { holdLane, readEndpoints, readFigures, redeliver, sweep } from './upkeep.ts';
 
 /** How many publish calls and attempts one statement carries at the most. */
 const callsPerStatement = 500;
@@ -107,6 +107,7 @@ class PostgresDeliveries implements DeliveryStore {
   readonly #finishes: Batches<AttemptRecord, FinishOutcome>;
   readonly #closedLanes = new Set<string>();
   #claimLost = false;
+  readonly #releases = new Set<Promise<void>>();
   readonly #pruner: Pruner;
   readonly #figures: FigureWriter;
   readonly #replayMaker: ReplayMaker;
@@ -172,7 +173,13 @@ class PostgresDeliveries implements DeliveryStore {
   }
 
   async release(leases: Lease[], at: number): Promise<void> {
-    await release(this.connections.run, leases, at, this.#name, this.hints);
+    const releasing = release(this.connections.run, leases, at, this.#name, this.hints);
+    this.#releases.add(releasing);
+    try {
+      await releasing;
+    } finally {
+      this.#releases.delete(releasing);
+    }
   }
 
   /** Whoever sends in another thread is told there; see PostgresSender. */
@@ -186,7 +193,10 @@ class PostgresDeliveries implements DeliveryStore {
     if (open) this.#closedLanes.delete(tag);
     else this.#closedLanes.add(tag);
     this.hints.setOpen(tag, open);
-    if (open) this.#noteRest(tag, null);
+    if (!open) return;
+    // What was born meanwhile has no marker of its own.
+    this.hints.floors.forget(tag);
+    this.#noteRest(tag, null);
   }
 
   #noteRest(tag: string, until: number | null): void {
@@ -196,11 +206,10 @@ class PostgresDeliveries implements DeliveryStore {
 
   async holdLane(tag: string, at: number): Promise<void> {
     if (this.#closedLanes.has(tag)) this.#noteRest(tag, at);
-    await this.connections.run({
-      name: 'hold lane',
-      text: `INSERT INTO lanes AS l (tag, due_at) VALUES ($1, $2) ON CONFLICT (tag) DO UPDATE SET due_at = excluded.due_at`,
-      values: [tag, at],
-    });
+    // The markers of what goes back at this moment are to be among those that are taken away.
+    await Promise.allSettled(this.#releases);
+    await holdLane(this.connections.run, tag, at);
+    this.hints.floors.lower(at);
   }
 
   endpoints(tags: string[]): Promise<EndpointRow[]> {

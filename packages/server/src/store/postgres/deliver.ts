@@ -3,7 +3,7 @@
 // attempt can lead to is finish.ts's.
 import type { AttemptRecord, FinishOutcome } from '../store.ts';
 import { withArrays } from './arrays.ts';
-import { heldAt, heldBy, markLanes } from './available-at.ts';
+import { atOnce, heldAt, heldBy, markLanes } from './available-at.ts';
 import type { Run } from './connection.ts';
 import { finishedAtOf, storable } from './finish.ts';
 import type { Hints } from './hints.ts';
@@ -43,7 +43,7 @@ due AS MATERIALIZED (
    WHERE g.order_key IS NOT NULL AND EXISTS (
      SELECT 1 FROM pending p WHERE p.tag = g.tag AND p.order_key = g.order_key AND p.order_key IS NOT NULL AND p.id <> g.id)
 ),
-marked AS (${markLanes('SELECT tag, min(finished_at) FROM due GROUP BY tag')})
+marked AS (${markLanes(`SELECT DISTINCT ${atOnce}, tag, ${heldAt} FROM due`)})
 SELECT (SELECT count(*) FROM gone) AS written,
        CASE WHEN (SELECT count(*) FROM gone) < cardinality($2::text[]) THEN (SELECT array_agg(id) FROM gone) END AS ids,
        (SELECT array_agg(id) FROM due) AS due`;

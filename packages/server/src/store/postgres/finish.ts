@@ -3,7 +3,7 @@
 import type { AttemptRecord, FinishOutcome, Lease } from '../store.ts';
 import type { Tally } from '../tally.ts';
 import { withArrays } from './arrays.ts';
-import { heldAt, heldBy, laneTime, markLanes, rangeOf } from './available-at.ts';
+import { atOnce, heldAt, heldBy, laneTime, markLanes, rangeOf } from './available-at.ts';
 import type { Run } from './connection.ts';
 import type { Hints } from './hints.ts';
 
@@ -87,10 +87,13 @@ outcome AS MATERIALIZED (
            WHEN d.fate IN ('delivered', 'failed') AND d.order_key IS NOT NULL AND EXISTS (
              SELECT 1 FROM pending p WHERE p.tag = d.tag AND p.order_key = d.order_key AND p.order_key IS NOT NULL
                 AND p.id <> d.id) THEN d.finished_at
-         END AS due_at
+         END AS due_at,
+         d.fate IN ('retry', 'extra retry') AND d.asked <= d.extra AS waits,
+         CASE WHEN d.fate IN ('retry', 'extra retry') THEN d.lane_retry ELSE d.lane_now END AS low
     FROM decided d
 ),
-marked AS (${markLanes('SELECT tag, min(due_at) FROM outcome WHERE due_at IS NOT NULL GROUP BY tag')})
+marked AS (${markLanes(`SELECT CASE WHEN bool_and(waits) THEN min(due_at) ELSE ${atOnce} END, tag, min(low) FROM outcome
+                         WHERE due_at IS NOT NULL GROUP BY tag`)})
 SELECT o.id, o.due_at, o.fate FROM outcome o`;
 
 /** What an attempt takes up in a batch: two results of one delivery go one after the other. */
@@ -147,6 +150,7 @@ export async function finishBatch(
     const row = written.get(record.key);
     if (row === undefined) return { kind: 'lost' };
     hints.letGo(record.key);
+    if (row.due_at !== null) hints.floors.lower(row.due_at);
     count(record, row.fate, hints.tally);
     return { kind: 'written', dueAt: row.due_at };
   });
@@ -215,7 +219,7 @@ freed AS (
 gone AS (
   INSERT INTO removed_lanes (tag) SELECT DISTINCT tag FROM given WHERE removed ORDER BY tag ON CONFLICT DO NOTHING
 ),
-marked AS (${markLanes('SELECT DISTINCT tag, $3::int8 FROM given')})
+marked AS (${markLanes(`SELECT ${atOnce}, tag, min(lane_at) FROM given GROUP BY tag`)})
 SELECT tag, id FROM given`;
 
 /** Gives back what `node` holds of `leases`, due at `at` (epoch ms). */
@@ -262,7 +266,8 @@ empty AS (
    WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.tag = l.tag AND NOT EXISTS (SELECT 1 FROM chosen c WHERE c.tag = p.tag AND c.id = p.id))
 ),
 over AS (DELETE FROM removed_lanes r USING empty e WHERE r.tag = e.tag),
-unmarked AS (DELETE FROM lanes l USING empty e WHERE l.tag = e.tag)
+unmarked AS (DELETE FROM markers m USING empty e WHERE m.tag = e.tag),
+unowned AS (DELETE FROM lanes l USING empty e WHERE l.tag = e.tag)
 SELECT tag, count(*) AS count, count(*) FILTER (WHERE extra = 0) AS canceled, min(removed_at) AS at FROM gone GROUP BY tag`;
 
 /** Writes up to `limit` pending deliveries of removed endpoints as canceled; answers how many there were. */

@@ -1,19 +1,26 @@
 // What this process knows of lanes and needn't ask the database for: what it holds and how much room that leaves, which
 // lanes' breakers are open, which have due work behind. Hints only: the rows say who holds what.
 import type { MessagePort } from 'node:worker_threads';
+import { type Clock, systemClock } from '../../clock.ts';
 import { type LaneRoom, Room } from '../room.ts';
 import type { News } from '../store.ts';
 import { Tally } from '../tally.ts';
+import { Floors } from './floors.ts';
 
 const none: LaneRoom = { count: 0, bytes: 0 };
 
 export class Hints {
   /** What this thread has counted for the figures since it last wrote them. */
   readonly tally = new Tally();
+  readonly floors: Floors;
   protected readonly room = new Room();
   protected readonly held = new Map<string, { tag: string; bytes: number }>();
   readonly #closed = new Set<string>();
   readonly #behind = new Set<string>();
+
+  constructor(clock: Clock = systemClock) {
+    this.floors = new Floors(clock);
+  }
 
   /** Deliveries that this process holds. */
   get total(): number {
@@ -53,6 +60,9 @@ export class Hints {
     else this.#behind.delete(tag);
   }
 
+  /** Hears that a claim has raised the floors. */
+  noteFloors(): void {}
+
   /** Everything held is forgotten: the lease of this process has ended. */
   dropAll(): void {
     for (const key of this.held.keys()) this.letGo(key);
@@ -79,6 +89,8 @@ export class Hints {
 
 /** What one thread tells the other, many at a time. */
 export type HintMessage = {
+  /** Where markers begin, as far as the thread that claims knows. */
+  floors: { number: number; dueAt: number } | null;
   let: string[];
   open: [tag: string, open: boolean][];
   behind: [tag: string, behind: boolean][];
@@ -88,7 +100,7 @@ export type HintMessage = {
   news: News[];
 };
 
-const nothing = (): HintMessage => ({ let: [], open: [], behind: [], name: null, news: [] });
+const nothing = (): HintMessage => ({ floors: null, let: [], open: [], behind: [], name: null, news: [] });
 
 /** The hints of the thread that sends: what it claims is its own; what was born is let go where it was made. */
 export class SenderHints extends Hints {
@@ -112,6 +124,13 @@ export class SenderHints extends Hints {
 
   override setBehind(tag: string, behind: boolean): void {
     this.#tell((message) => message.behind.push([tag, behind]));
+  }
+
+  override noteFloors(): void {
+    const { number, dueAt } = this.floors;
+    this.#tell((message) => {
+      message.floors = { number, dueAt };
+    });
   }
 
   /** The node has a new name, and nothing that it held is its own any more. */
@@ -150,6 +169,7 @@ export function followHints(
 ): void {
   port.on('message', (message: HintMessage) => {
     for (const key of message.let) hints.letGo(key);
+    if (message.floors !== null) Object.assign(hints.floors, message.floors);
     if (message.name !== null) {
       hints.dropAll();
       onName(message.name);

@@ -2,7 +2,7 @@
 // whose lease has ended is due again at once, for anybody. A node that comes back after that takes a new name: what it
 // held under the old one is no longer its own.
 import { uidLength } from '../../id.ts';
-import { bornSuffix, heldAt, holderLives, laneTime, markLanes, rangeOf } from './available-at.ts';
+import { atOnce, bornSuffix, heldAt, holderLives, laneTime, markLanes, rangeOf } from './available-at.ts';
 import type { Run } from './connection.ts';
 
 /** How long a lease is good for, and how often it is renewed, ms. Work of a dead node is taken over within their sum. */
@@ -53,7 +53,7 @@ freed AS (
 gone AS (
   INSERT INTO removed_lanes (tag) SELECT DISTINCT tag FROM orphans WHERE removed ORDER BY tag ON CONFLICT DO NOTHING
 ),
-marked AS (${markLanes('SELECT DISTINCT tag, $1::int8 FROM orphans')})
+marked AS (${markLanes(`SELECT ${atOnce}, tag, min(lane_at) FROM orphans GROUP BY tag`)})
 SELECT count(*) AS count FROM orphans`;
 
 /**

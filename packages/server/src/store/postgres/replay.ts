@@ -17,7 +17,7 @@ import {
 } from '../control/replays.ts';
 import { StoreUnavailable } from '../errors.ts';
 import type { Claimed, ReplayRequest, ReplayStep, RunningReplay } from '../store.ts';
-import { bornSuffix, heldAt, laneTime, markLanes, replayedOffset } from './available-at.ts';
+import { atOnce, bornSuffix, heldAt, laneTime, markLanes, replayedOffset } from './available-at.ts';
 import { divisionByZero, type Run, stateOf } from './connection.ts';
 import type { Hints } from './hints.ts';
 import { freeReplayed } from './nodes.ts';
@@ -88,7 +88,7 @@ asked AS (
     FROM input i WHERE i.waits AND p.tag = i.tag AND p.id = i.id
   RETURNING p.id
 ),
-marked AS (${markLanes('SELECT l.tag, $4::int8 FROM lane l WHERE EXISTS (SELECT 1 FROM asked)')}),
+marked AS (${markLanes(`SELECT DISTINCT ${atOnce}, i.tag, i.lane_now FROM input i WHERE EXISTS (SELECT 1 FROM asked)`)}),
 moved AS (
   UPDATE replays r
      SET made = r.made + $12::int8 / (CASE WHEN done.count = $12::int8 THEN 1 ELSE 0 END),

@@ -2,7 +2,7 @@
 import { uidLength } from '../../id.ts';
 import type { EndpointRow, RedeliverOutcome, Step, StoreFigures } from '../store.ts';
 import type { Tally } from '../tally.ts';
-import { heldAt, markLanes, orderedOffset, replayedOffset } from './available-at.ts';
+import { atOnce, beginning, heldAt, markLanes, orderedOffset, replayedOffset } from './available-at.ts';
 import type { Run } from './connection.ts';
 import { backlogInAll } from './figures.ts';
 import { turnText } from './replay.ts';
@@ -53,9 +53,18 @@ export async function redeliver(
     await one(extraText, [tag, key, event_seq, type, attempts, laneNow, created_at]);
     tally.pending(tag, 1);
   }
-  await one(markLanes('SELECT $1::text, $2::int8'), [tag, now]);
+  await one(markLanes(`SELECT ${atOnce}, $1::text, $2::int8`), [tag, laneNow]);
   await one(audit.query.sql, [...audit.query.parameters]);
   return 'queued';
+}
+
+const holdText = `
+WITH gone AS (DELETE FROM markers WHERE tag = $1)
+INSERT INTO markers (due_at, tag, low) VALUES ($2, $1, ${beginning})`;
+
+/** Has nobody look at a lane before `at` (epoch ms), and then at all of it: what is born meanwhile adds no marker. */
+export async function holdLane(run: Run, tag: string, at: number): Promise<void> {
+  await run({ name: 'hold lane', text: holdText, values: [tag, at] });
 }
 
 const sweepText = `
@@ -69,7 +78,9 @@ alive AS (
 ),
 found AS (
   SELECT a.tag,
-         CASE WHEN EXISTS (SELECT 1 FROM pending p WHERE p.tag = a.tag AND p.order_key IS NOT NULL) THEN $1::int8
+         least(f.available_at, r.available_at - ${replayedOffset}) AS low,
+         CASE WHEN EXISTS (SELECT 1 FROM pending p WHERE p.tag = a.tag AND p.order_key IS NOT NULL)
+                OR least(f.available_at, r.available_at - ${replayedOffset}) + a.shift_ms <= $1::int8 THEN ${atOnce}
               ELSE least(f.available_at, r.available_at - ${replayedOffset}) + a.shift_ms END AS due_at
     FROM alive a LEFT JOIN LATERAL (
       SELECT p.available_at FROM pending p
@@ -81,7 +92,9 @@ found AS (
          AND p.available_at < ${heldAt}
        ORDER BY p.available_at LIMIT 1) r ON true
 )
-${markLanes('SELECT tag, due_at FROM found WHERE due_at IS NOT NULL AND NOT tag = ANY ($2::text[])')}`;
+${markLanes(`SELECT f.due_at, f.tag, coalesce(f.low, ${heldAt}) FROM found f
+  WHERE f.due_at IS NOT NULL AND NOT f.tag = ANY ($2::text[])
+    AND NOT EXISTS (SELECT 1 FROM markers m WHERE m.tag = f.tag AND m.due_at <= f.due_at AND m.low <= coalesce(f.low, ${heldAt}))`)}`;
 
 /** Marks every lane that has unclaimed work, closed ones excepted. */
 export async function sweep(run: Run, now: number, closed: string[]): Promise<void> {
@@ -95,7 +108,7 @@ WITH RECURSIVE tags AS (
   SELECT (SELECT p.tag FROM pending p WHERE p.tag > t.tag ORDER BY p.tag LIMIT 1) FROM tags t WHERE t.tag IS NOT NULL
 )
 SELECT (${backlogInAll}) AS pending,
-       (SELECT count(*) FROM lanes WHERE due_at < ${heldAt}) AS "waitingLanes",
+       (SELECT count(*) FROM waiting_lanes) AS "waitingLanes",
        (SELECT min(f.id) FROM tags t CROSS JOIN LATERAL (
           SELECT p.id FROM pending p WHERE p.tag = t.tag AND p.extra = 0 AND p.replayed_at IS NULL ORDER BY p.id LIMIT 1) f) AS "oldestKey"`;
 
