@@ -1,5 +1,5 @@
-// The primary is killed while events are published, and its streaming standby takes over: with synchronous replication
-// nothing that was answered is lost. What one run printed stands in docs/postgres.md.
+// All processes of the primary are killed with SIGKILL while events are published, its first one before the others, and its
+// streaming standby takes over: with synchronous replication nothing that was answered is lost. What one run printed stands in docs/postgres.md.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';

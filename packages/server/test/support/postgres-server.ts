@@ -30,7 +30,7 @@ export interface PostgresServer {
   /** The server's first process, whose children do the work. */
   pid: number;
   createDatabase(name: string): Promise<string>;
-  /** Ends it at once, as a crash does, and keeps its data. */
+  /** Kills all of it with SIGKILL, its first process before the others, in the middle of whatever it does; keeps its data. */
   crash(): Promise<void>;
   /** A streaming standby on another port, copied from this server while it runs. */
   startStandby(port: number, flags?: string[]): Promise<PostgresServer>;
@@ -108,6 +108,12 @@ async function serve(place: Place, port: number, flags: string[]): Promise<Postg
     await running.ended;
     rmSync(folder, { recursive: true, force: true });
   };
+  const killAll = async () => {
+    const family = childrenOf(running.child.pid ?? 0);
+    running.child.kill('SIGKILL');
+    for (const pid of family) killQuietly(pid);
+    await running.ended;
+  };
   const killAtExit = () => running.child.kill('SIGQUIT');
   process.once('exit', killAtExit);
   await waitUntilReady(running.child, port, stop);
@@ -120,16 +126,10 @@ async function serve(place: Place, port: number, flags: string[]): Promise<Postg
       await ask(port, `CREATE DATABASE ${name}`);
       return urlOf(port, name);
     },
-    async crash() {
-      running.child.kill('SIGQUIT');
-      await running.ended;
-    },
+    crash: killAll,
     startStandby: (at, more = []) => startStandby(place, port, at, more),
     async restart() {
-      const family = childrenOf(running.child.pid ?? 0);
-      running.child.kill('SIGKILL');
-      for (const pid of family) killQuietly(pid);
-      await running.ended;
+      await killAll();
       // Its memory is shared for as long as one of its processes lives, and until then it refuses to start.
       const deadline = performance.now() + startWithinMs;
       for (;;) {
