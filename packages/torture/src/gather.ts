@@ -42,7 +42,7 @@ export async function findEndpoints(
 }
 
 /**
- * Waits until nothing is pending for any endpoint.
+ * Waits until nothing is pending for any endpoint, and no replay has anything left.
  * @returns whether that came to pass: false when for `patienceMs` nothing moved
  */
 export async function settle(
@@ -59,13 +59,20 @@ export async function settle(
       counts.push(page.deliveries.length, ...page.deliveries.map(({ attempts }) => attempts));
       if (page.deliveries.length > 0) counts.push(page.next === null ? 0 : 1);
     }
-    if (counts.every((count) => count === 0)) return true;
+    if (counts.every((count) => count === 0) && !(await isReplaying(driver, hooks))) return true;
     const now = JSON.stringify(counts);
     if (now !== before) movedAt = performance.now();
     before = now;
     if (performance.now() - movedAt > patienceMs) return false;
     await pause(300);
   }
+}
+
+/** Whether any replay has something left. */
+async function isReplaying(driver: Driver, hooks: ReadonlyMap<string, string>): Promise<boolean> {
+  if (!driver.abilities.has('replays')) return false;
+  for (const id of hooks.values()) if (await driver.isReplaying(0, id)) return true;
+  return false;
 }
 
 export async function gather(

@@ -60,6 +60,10 @@ export class Journal {
     await this.#write({ kind: 'seen', ...entry });
   }
 
+  async replayOver(replay: string): Promise<void> {
+    await this.#write({ kind: 'replay over', replay });
+  }
+
   close(): Promise<void> {
     return this.#lines.close();
   }

@@ -4,7 +4,7 @@ import type { Driver } from './drivers/driver.ts';
 import { PostgresDriver } from './drivers/postgres.ts';
 import { SqliteDriver } from './drivers/sqlite.ts';
 import type { Fault } from './faults/bed.ts';
-import { jumpClock, makeJumpingClock } from './faults/clock.ts';
+import { jumpClock, makeJumpingClock, mostJumpMs } from './faults/clock.ts';
 import {
   crashDatabase,
   delayNetwork,
@@ -106,7 +106,13 @@ const fullAndJumping: NamedRun = {
     const disk = mountSmallDisk(dir, 192);
     const isMounted = typeof disk !== 'string';
     const driver = new SqliteDriver(
-      { ...settings, env: clock.env, preloads: [clock.preload], dir: join(dir, 'sender') },
+      {
+        ...settings,
+        env: clock.env,
+        preloads: [clock.preload],
+        skewMs: mostJumpMs + 1_000,
+        dir: join(dir, 'sender'),
+      },
       isMounted ? disk.dataDir : join(dir, 'data'),
     );
     const faults: Fault<SqliteDriver>[] = mix(

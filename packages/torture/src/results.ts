@@ -28,9 +28,11 @@ export function writeResults(runs: readonly RunReport[]): void {
 export function describeRun(report: RunReport): string {
   const { accepted, delivered, failed, canceled, lost, invented, falselyDelivered, wrongBytes } = report;
   const { changedBack, misrecorded, duplicates, unexplained, fenced, kills, seconds, verdict } = report;
+  const { rotations, replays, replayed } = report;
   return [
     `${report.name}: ${verdict.toUpperCase()} (seed ${report.seed}, ${seconds} s, ${kills} kills)`,
     `  accepted ${accepted}; deliveries: ${delivered} delivered, ${failed} failed, ${canceled} canceled`,
+    `  rotations ${rotations}, replays ${replays} of ${replayed} deliveries`,
     `  lost ${lost}, invented ${invented}, falsely delivered ${falselyDelivered}, wrong bytes ${wrongBytes}`,
     `  changed back ${changedBack}, misrecorded ${misrecorded}, duplicates ${duplicates} (${unexplained} without a reason), fenced ${fenced}`,
     ...report.skipped.map((reason) => `  skipped: ${reason}`),

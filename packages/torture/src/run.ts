@@ -11,6 +11,7 @@ import type { JournalEntry, ReceiverLine } from './judge/history.ts';
 import { judge, type Verdict } from './judge/judge.ts';
 import { readRequests } from './judge/requests.ts';
 import { readLines } from './lines.ts';
+import { replayMissed, replayRefused, rotateSecrets } from './load/again.ts';
 import {
   enableAll,
   makeSteadyThings,
@@ -80,6 +81,11 @@ export async function run<Sender extends Driver>(plan: RunPlan<Sender>): Promise
         ? [runProjectChanges(setting, seed)]
         : []),
       ...(driver.abilities.has('redeliveries') ? [runOperators(setting, seed)] : []),
+      ...(driver.abilities.has('rotations') ? [rotateSecrets(setting, seed)] : []),
+      // What is replayed must be there still.
+      ...(driver.abilities.has('replays') && driver.terms.retentionMs === null
+        ? [replayRefused(setting, seed), replayMissed(setting, seed)]
+        : []),
       untilOver(setting, 400, scrape),
     ]);
     say(`${setting.progress.count} events published, ${kills} kills; waiting until nothing is pending`);

@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { sha256Of } from '../src/judge/deliveries.ts';
 import type { DeliveryView, History, HookConfig, ReceivedLine } from '../src/judge/history.ts';
 import { type Counts, judge } from '../src/judge/judge.ts';
-import { type PlayedHistory, play, type Step, type Way } from './support/honest.ts';
+import { type PlayedHistory, play, type Step, sign, type Way } from './support/honest.ts';
 
 const hooks: HookConfig[] = [
   { types: ['a', 'b'], projects: null, enabled: true },
@@ -33,6 +34,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('switch' as const), hook: fc.nat(1), answered: fc.boolean() }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('redeliver' as const), delivery: fc.nat(20) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('rotate' as const),
+      hook: fc.nat(2),
+      overlapMs: fc.constantFrom(0, 800, 30_000),
+      answered: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('replay' as const), hook: fc.nat(2), answered: fc.boolean() }),
+  },
 );
 
 const publishOne = (type: string, ...ways: Way[]): Step => ({
@@ -54,6 +68,30 @@ const first = <Item>(items: Item[], fits: (item: Item) => boolean = () => true):
 const requestsOf = ({ received }: History): ReceivedLine[] => received.filter((line) => line.kind === 'got');
 const inState = ({ product }: History, state: DeliveryView['state']): DeliveryView =>
   first(product.deliveries, (one) => one.state === state);
+
+/** The secret that the rotation at this place of the journal's rotations gave. */
+function secretAt({ journal }: History, at: number): string {
+  const calls = journal.flatMap((entry) =>
+    entry.kind === 'call' && entry.what.op === 'rotate secret' ? [entry.call] : [],
+  );
+  const answer = first(journal, (entry) => entry.kind === 'answer' && entry.call === calls[at]);
+  return (answer.kind === 'answer' && answer.body?.secret) || '';
+}
+
+/** The signatures of a request as if these secrets, the newest first, were in use. */
+function signAs(
+  secrets: string[],
+  { journal, terms }: History,
+  request: ReceivedLine,
+): Record<string, string> {
+  const events = journal.flatMap((entry) =>
+    entry.kind === 'call' && entry.what.op === 'publish' ? entry.what.events : [],
+  );
+  const signed = first(events, ({ id }) => id === request.event);
+  const body = terms.bodyOf?.(signed, request.event, signed.createdAt ?? 0) ?? '';
+  const all = secrets.map((secret) => sign(secret, body));
+  return { one: all.at(-1) ?? '', all: all.join(' ') };
+}
 
 describe('the judge', () => {
   test('passes whatever an honest sender went through', () => {
@@ -166,6 +204,169 @@ describe('the judge', () => {
     assert.deepEqual(risen, ['lost']);
   });
 
+  test('a replay that was accepted and not made is lost, of what failed and of what was missed', () => {
+    const replay: Step = { do: 'replay', hook: 1, answered: true };
+    const refused = publishOne('b', 'error500', 'error500', 'error500', 'error500');
+    /** Takes back the last attempt of hook 1, and what `undo` says of its delivery. */
+    const undone =
+      (undo: (history: PlayedHistory, delivery: DeliveryView) => void) => (history: PlayedHistory) => {
+        const last = first(history.received.filter((line) => line.kind === 'got').toReversed());
+        assert.equal(last.hook, 'hook-1');
+        history.received = history.received.filter(({ n }) => n !== last.n);
+        undo(
+          history,
+          first(history.product.deliveries, ({ hook, event: id }) => hook === last.hook && id === last.event),
+        );
+      };
+    const notMade = undone((_, delivery) => {
+      Object.assign(delivery, { state: 'failed', attempts: 4, lastStatus: 500 });
+      delivery.log?.pop();
+    });
+    assert.deepEqual(doctored(notMade, [refused, replay]), ['lost']);
+    const missed: Step[] = [
+      { do: 'switch', hook: 1, answered: true },
+      publishOne('b'),
+      { do: 'switch', hook: 1, answered: true },
+      replay,
+    ];
+    const gone = undone(({ product }, delivery) => {
+      product.deliveries = product.deliveries.filter((one) => one !== delivery);
+    });
+    assert.deepEqual(doctored(gone, missed), ['lost']);
+    // Of one that nobody answered neither is certain.
+    for (const steps of [
+      [refused, { ...replay, answered: false }],
+      [...missed.slice(0, 3), { ...replay, answered: false }],
+    ]) {
+      const history = play(steps, hooks);
+      (steps.length === 2 ? notMade : gone)(history);
+      assert.deepEqual(judge(history).findings, []);
+    }
+  });
+
+  test('a replay that gives up early is lost, and one without a request, too', () => {
+    const steps: Step[] = [
+      publishOne('b', 'error500', 'error500', 'error500', 'error500'),
+      { do: 'replay', hook: 1, answered: true },
+    ];
+    const early = doctored((history) => {
+      const last = first(requestsOf(history).toReversed());
+      const delivery = first(
+        history.product.deliveries,
+        ({ hook, event: id }) => hook === last.hook && id === last.event,
+      );
+      Object.assign(last, { status: 500, success: 'no' });
+      Object.assign(delivery, { state: 'failed', lastStatus: 500 });
+      Object.assign(delivery.log?.at(-1) ?? {}, { status: 500 });
+    }, steps);
+    assert.deepEqual(early, ['lost']);
+    const silent = doctored((history) => {
+      const last = first(requestsOf(history).toReversed());
+      history.received = history.received.filter(({ n }) => n !== last.n);
+      const delivery = first(
+        history.product.deliveries,
+        ({ hook, event: id }) => hook === last.hook && id === last.event,
+      );
+      Object.assign(delivery.log?.at(-1) ?? {}, { status: null, error: 'connection_refused' });
+      Object.assign(delivery, { state: 'failed', attempts: 8 });
+      const refused = { status: null, error: 'connection_refused', durationMs: 1, trace: null };
+      for (const number of [6, 7, 8]) delivery.log?.push({ number, ...refused, trace: `t${number}` });
+    }, steps);
+    assert.deepEqual(silent, ['lost']);
+  });
+
+  test('a replay is a reason to come again only for what had failed, and for each only once', () => {
+    const again = (of: string) => (history: PlayedHistory) => {
+      const request = first(
+        requestsOf(history).toReversed(),
+        ({ hook, event: id }) => hook === 'hook-1' && id === of,
+      );
+      const delivery = first(
+        history.product.deliveries,
+        ({ hook, event: id }) => hook === 'hook-1' && id === of,
+      );
+      const at = request.at + 5_000;
+      history.received.push(
+        { ...request, n: 998, at, trace: 'again' },
+        { kind: 'end', n: 998, at: at + 5, how: 'answered' },
+      );
+      delivery.attempts += 1;
+      delivery.log?.push({
+        number: delivery.attempts,
+        status: 200,
+        error: null,
+        durationMs: 5,
+        trace: 'again',
+      });
+    };
+    const steps: Step[] = [
+      publishOne('b', 'error500', 'error500', 'error500', 'error500'),
+      publishOne('b'),
+      { do: 'replay', hook: 1, answered: true },
+    ];
+    assert.deepEqual(doctored(again('own-2'), steps), ['unexplained']);
+    assert.deepEqual(
+      doctored((history) => {
+        again('own-1')(history);
+        again('own-1')(history);
+        const copies = history.received.filter(({ n }) => n === 998);
+        for (const copy of copies.slice(2)) Object.assign(copy, { n: 999, trace: 'once more' });
+        const log = first(
+          history.product.deliveries,
+          ({ hook, event: id }) => hook === 'hook-1' && id === 'own-1',
+        ).log;
+        Object.assign(log?.at(-1) ?? {}, { trace: 'once more' });
+      }, steps),
+      ['unexplained'],
+    );
+  });
+
+  test('around a rotation the secrets must be those that the API says', () => {
+    // Far enough apart that what is said of the second is certain.
+    const many = Array.from({ length: 6 }, () => publishOne('b'));
+    const ofHook = (history: History, at: number): ReceivedLine =>
+      first(
+        requestsOf(history)
+          .filter(({ hook }) => hook === 'hook-1')
+          .slice(at),
+      );
+    const signedBy = (secretsOf: (history: History) => string[], overlapMs: number) =>
+      doctored(
+        (history) => {
+          const last = ofHook(history, 6);
+          Object.assign(last.signatures, signAs(secretsOf(history), history, last));
+        },
+        [publishOne('b'), { do: 'rotate', hook: 1, overlapMs, answered: true }, ...many],
+      );
+    const before = 'secret of hook-1';
+    const after = (history: History) => secretAt(history, 0);
+    assert.deepEqual(
+      signedBy(() => [before], 0),
+      ['wrongBytes'],
+      'as before',
+    );
+    assert.deepEqual(
+      signedBy(() => [before], 30_000),
+      ['wrongBytes'],
+      'the new one is missing',
+    );
+    assert.deepEqual(
+      signedBy((history) => [after(history)], 30_000),
+      ['wrongBytes'],
+      'the old one is',
+    );
+    assert.deepEqual(
+      signedBy((history) => [after(history), before], 800),
+      ['wrongBytes'],
+      'it is over',
+    );
+    assert.deepEqual(
+      signedBy((history) => [before, after(history)], 30_000),
+      ['wrongBytes'],
+      'their order',
+    );
+  });
+
   test('an event that nobody published is invented, and so is one that came where nobody was subscribed', () => {
     const nobody = doctored(({ product }) => {
       product.events.push({ id: 'evt', type: 'a', projectId: null, createdAt: 1, test: false, body: '{}' });
@@ -203,7 +404,7 @@ describe('the judge', () => {
   });
 
   test('one byte that is another, in the body or in the signature, is wrong', () => {
-    for (const change of [{ sha256: 'other' }, { signatures: { signed: 'other' } }]) {
+    for (const change of [{ sha256: 'other' }, { signatures: { one: 'other', all: 'other', second: '0' } }]) {
       assert.deepEqual(
         doctored((history) => void Object.assign(first(requestsOf(history)), change)),
         ['wrongBytes'],
@@ -265,6 +466,28 @@ describe('the judge', () => {
       );
     });
     assert.deepEqual(risen, ['invented']);
+  });
+
+  test('of two contents of one id either may stand where nobody was told which, but only one of them', () => {
+    const history = play(
+      [{ ...publishOne('a'), events: [{ type: 'a', ways: [], answered: false }] } as Step],
+      hooks,
+    );
+    const call = first(history.journal, (entry) => entry.kind === 'call' && entry.what.op === 'publish');
+    assert.ok(call.kind === 'call' && call.what.op === 'publish');
+    const [stored] = call.what.events;
+    assert.ok(stored !== undefined);
+    const other = { ...stored, payload: { other: true } };
+    // The first one was refused, for the other had been stored, by a node that was killed before it could say so.
+    history.journal.unshift(
+      { seq: -2, at: call.at, kind: 'call', call: 901, node: 0, what: { ...call.what, events: [other] } },
+      { seq: -1, at: call.at, kind: 'answer', call: 901, status: 409, body: null },
+    );
+    assert.deepEqual(judge(history).findings, []);
+    const request = first(requestsOf(history));
+    const [body = ''] = [history.terms.bodyOf?.(other, stored.id ?? '', stored.createdAt ?? 0)];
+    history.received.push({ ...request, n: 999, trace: 'x', sha256: sha256Of(body) });
+    assert.equal(judge(history).counts.wrongBytes, 1);
   });
 
   test('with a short retention the receiver’s record stands in for what was pruned, and only for that', () => {

@@ -5,7 +5,9 @@ export const protections = {
   'acknowledge-before-commit': ['lost'],
   'no-fencing': ['unexplained'],
   'forget-retries': ['lost'],
+  'forget-replays': ['lost'],
   'wrong-bytes': ['wrongBytes'],
+  'old-secrets': ['wrongBytes'],
   'no-fsync': ['lost'],
 } as const satisfies Record<string, (keyof Counts)[]>;
 

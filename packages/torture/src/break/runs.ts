@@ -90,7 +90,9 @@ export function brokenRuns(off: Protection): NamedRun[] {
       return [unsynced];
     case 'acknowledge-before-commit':
     case 'forget-retries':
+    case 'forget-replays':
     case 'wrong-bytes':
+    case 'old-secrets':
       return [sqlite(off), postgres(off)];
   }
 }

@@ -20,6 +20,8 @@ export async function openStore(options: real.StoreOptions): Promise<real.Opened
 export function attachDeliveryStore(attachment: real.StoreAttachment): DeliveryStore {
   const store = real.attachDeliveryStore(attachment);
   if (broken === 'no-fencing') return trustNobody(store);
+  if (broken === 'forget-replays') return forgetReplays(store);
+  if (broken === 'old-secrets') return keepSecrets(store);
   return broken === 'forget-retries' ? forgetRetries(store) : store;
 }
 
@@ -65,6 +67,31 @@ function forgetRetries(store: DeliveryStore): DeliveryStore {
       return store.finish(
         next.kind === 'retry' ? { ...record, next: { ...next, at: next.at + neverMs } } : record,
       );
+    },
+  });
+}
+
+/** One in ten deliveries that a replay has made is forgotten by the one who is to send it. */
+function forgetReplays(store: DeliveryStore): DeliveryStore {
+  let count = 0;
+  return replaceCalls(store, {
+    async makeReplayed(request) {
+      const step = await store.makeReplayed(request);
+      if (step.kind !== 'made') return step;
+      return { ...step, claimed: step.claimed.filter(() => ++count % 10 !== 0) };
+    },
+  });
+}
+
+/** Goes on with the secret before a rotation where that has an overlap, and never with the new one. */
+function keepSecrets(store: DeliveryStore): DeliveryStore {
+  return replaceCalls(store, {
+    async endpoints(tags) {
+      return (await store.endpoints(tags)).map((row) => ({
+        ...row,
+        secretSealed: row.oldSecretSealed ?? row.secretSealed,
+        oldSecretSealed: null,
+      }));
     },
   });
 }

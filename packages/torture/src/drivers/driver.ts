@@ -7,11 +7,29 @@ import type {
   EventView,
   HookConfig,
   PublishedEvent,
+  ReplayState,
   Terms,
 } from '../judge/history.ts';
 
 /** What a sender can be asked for beyond publishing and endpoints that stay as they are. */
-export type Ability = 'batches' | 'own ids' | 'changes' | 'tests' | 'redeliveries' | 'projects' | 'history';
+export type Ability =
+  | 'batches'
+  | 'own ids'
+  | 'changes'
+  | 'tests'
+  | 'redeliveries'
+  | 'rotations'
+  | 'replays'
+  | 'projects'
+  | 'history';
+
+/** Times are epoch ms; `rate` is deliveries a second. */
+export interface ReplayWish {
+  since: number;
+  until: number;
+  states: ReplayState[];
+  rate: number | null;
+}
 
 export interface DeliveryPage {
   deliveries: Omit<DeliveryView, 'hook' | 'log'>[];
@@ -45,6 +63,14 @@ export interface Driver {
   testEndpoint(node: number, id: string, type: string): Promise<Outcome | null>;
   publish(node: number, events: readonly PublishedEvent[], array: boolean): Promise<Outcome | null>;
   redeliver(node: number, deliveryId: string): Promise<Outcome | null>;
+  /** Answers the new secret. */
+  rotateSecret(node: number, id: string, overlapMs: number): Promise<Outcome | null>;
+  /** Answers the replay's id and how much it is about. */
+  replay(node: number, id: string, wish: ReplayWish): Promise<Outcome | null>;
+  /** Whether everything of a replay is made; null where there is no answer. */
+  isReplayOver(node: number, replayId: string): Promise<boolean | null>;
+  /** Whether replays of an endpoint are under way, or attempts that they have made are still to come. */
+  isReplaying(node: number, id: string): Promise<boolean>;
   /** Creates (under `id`, if there is one), renames or removes a project; `causes` is the event's type. Answers its id. */
   changeProject(node: number, causes: string, id: string | null, name: string): Promise<Outcome | null>;
 

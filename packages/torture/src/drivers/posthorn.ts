@@ -9,10 +9,11 @@ import type {
   DeliveryView,
   EventView,
   HookConfig,
+  Keys,
   PublishedEvent,
   Terms,
 } from '../judge/history.ts';
-import type { Ability, DeliveryPage, Driver } from './driver.ts';
+import type { Ability, DeliveryPage, Driver, ReplayWish } from './driver.ts';
 import { ask, type Reply } from './http.ts';
 import { ServerNode } from './nodes.ts';
 
@@ -27,6 +28,8 @@ export interface PosthornOptions {
   scheduleMs: number[];
   timeoutMs: number;
   retentionMs: number | null;
+  /** How far the nodes' clocks may be off; 0 if left out. */
+  skewMs?: number;
   /** Further settings of every node. */
   env: Record<string, string>;
   /** Modules loaded before the server's. */
@@ -42,6 +45,8 @@ export abstract class PosthornDriver implements Driver {
     'changes',
     'tests',
     'redeliveries',
+    'rotations',
+    'replays',
     'projects',
     'history',
   ] as const);
@@ -60,6 +65,9 @@ export abstract class PosthornDriver implements Driver {
       retentionMs,
       bodyOf,
       isSigned,
+      signedAt,
+      changeLagMs: 1_100,
+      skewMs: options.skewMs ?? 0,
     };
     this.servers = Array.from(
       { length: nodes },
@@ -88,8 +96,9 @@ export abstract class PosthornDriver implements Driver {
   }
 
   async start(types: readonly string[]): Promise<void> {
-    // A node reads the catalogue when it starts: the others come after the types.
     await this.startNode(0);
+    await Promise.all(this.servers.slice(1).map((_, index) => this.startNode(index + 1)));
+    // Known to every node from the answer on.
     for (const type of types) {
       const schema = { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] };
       const body = { type, label: type, category: 'Torture', schema, sample: { n: -1 } };
@@ -97,7 +106,6 @@ export abstract class PosthornDriver implements Driver {
       if (reply?.status !== 200)
         throw new Error(`The event type ${type} was refused: ${JSON.stringify(reply)}`);
     }
-    await Promise.all(this.servers.slice(1).map((_, index) => this.startNode(index + 1)));
   }
 
   async stop(): Promise<void> {
@@ -145,12 +153,13 @@ export abstract class PosthornDriver implements Driver {
     const reply = await this.#call(node, method, path, body);
     if (reply === null) return null;
     const made = reply.status < 300 ? (reply.body as AnswerBody) : null;
-    const { id, secret, events } = made ?? {};
+    const { id, secret, matched, events } = made ?? {};
     return {
       status: reply.status,
       body: {
         ...(id !== undefined && { id }),
         ...(secret !== undefined && { secret }),
+        ...(matched !== undefined && { matched }),
         ...(events !== undefined && { events }),
       },
     };
@@ -214,6 +223,29 @@ export abstract class PosthornDriver implements Driver {
 
   redeliver(node: number, deliveryId: string): Promise<Outcome | null> {
     return this.#change(node, 'POST', `/v1/deliveries/${deliveryId}/redeliver`);
+  }
+
+  rotateSecret(node: number, id: string, overlapMs: number): Promise<Outcome | null> {
+    return this.#change(node, 'POST', `/v1/webhooks/${id}/rotate-secret`, { overlap: overlapMs / 1_000 });
+  }
+
+  replay(node: number, id: string, { rate, ...wish }: ReplayWish): Promise<Outcome | null> {
+    const body = { ...wish, ...(rate !== null && { rate }) };
+    return this.#change(node, 'POST', `/v1/webhooks/${id}/replay`, body);
+  }
+
+  async isReplayOver(node: number, replayId: string): Promise<boolean | null> {
+    const reply = await this.#call(node, 'GET', `/v1/replays/${replayId}`);
+    return reply?.status === 200 ? (reply.body as { state: string }).state !== 'running' : null;
+  }
+
+  async isReplaying(node: number, id: string): Promise<boolean> {
+    const path = `/v1/webhooks/${id}`;
+    const list = await this.#find<{ replays: { state: string }[] }>(node, `${path}/replays?limit=100`);
+    if (list?.replays.some(({ state }) => state === 'running') === true) return true;
+    // Attempts beside finished deliveries are part of the backlog, and of no list.
+    const health = await this.#find<{ backlog: number }>(node, `${path}/health`);
+    return (health?.backlog ?? 0) > 0;
   }
 
   changeProject(node: number, causes: string, id: string | null, name: string): Promise<Outcome | null> {
@@ -315,21 +347,36 @@ function bodyOf({ type, payload, region }: PublishedEvent, id: string, createdAt
   return JSON.stringify({ id, type, createdAt, payload, region });
 }
 
-/** Both signatures of a request, by the documentation of Vercel and of Standard Webhooks. */
-function isSigned(secret: string, body: string, signatures: Record<string, string>): boolean {
-  const vercel = createHmac('sha1', secret).update(body).digest('hex');
+/**
+ * Both signatures of a request, by the documentation of Vercel and of Standard Webhooks: while a rotation overlaps, the one
+ * is made with the secret before it and the other has both.
+ */
+function isSigned({ current, old }: Keys, body: string, signatures: Record<string, string>): boolean {
   const timestamp = signatures['webhook-timestamp'] ?? '';
   const { id } = JSON.parse(body) as { id: string };
-  const standard = createHmac('sha256', Buffer.from(secret, 'base64'))
-    .update(`${id}.${timestamp}.${body}`)
-    .digest('base64');
+  const standard = (secret: string): string => {
+    const hmac = createHmac('sha256', Buffer.from(secret, 'base64')).update(`${id}.${timestamp}.${body}`);
+    return `v1,${hmac.digest('base64')}`;
+  };
+  const isRight = (given: string | undefined, secret: string | null, sign: (secret: string) => string) =>
+    given !== undefined && (secret === null || equals(given, sign(secret)));
+  const given = (signatures['webhook-signature'] ?? '').split(' ');
+  const secrets = old === null ? [current] : [current, old.secret];
+  const vercel = (secret: string) => createHmac('sha1', secret).update(body).digest('hex');
   return (
-    equals(signatures['x-vercel-signature'], vercel) &&
-    equals(signatures['webhook-signature'], `v1,${standard}`)
+    isRight(signatures['x-vercel-signature'], old === null ? current : old.secret, vercel) &&
+    given.length === secrets.length &&
+    secrets.every((secret, at) => isRight(given[at], secret, standard))
   );
 }
 
-function equals(given: string | undefined, wanted: string): boolean {
-  const [a, b] = [Buffer.from(given ?? ''), Buffer.from(wanted)];
+/** The time of the attempt, which Standard Webhooks' signature is about too. */
+function signedAt(signatures: Record<string, string>): number | null {
+  const second = Number(signatures['webhook-timestamp'] ?? Number.NaN);
+  return Number.isInteger(second) ? second * 1_000 : null;
+}
+
+function equals(given: string, wanted: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(wanted)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -6,6 +6,9 @@ import type { PosthornDriver } from '../drivers/posthorn.ts';
 import { clockVariable } from '../preload/clock-variable.ts';
 import type { Fault } from './bed.ts';
 
+/** How far a clock jumps at the most. */
+export const mostJumpMs = 12_000;
+
 export interface JumpingClock {
   path: string;
   preload: string;
@@ -33,7 +36,7 @@ export function jumpClock({ path }: JumpingClock): Fault<PosthornDriver> {
   return {
     name: 'clock jumped',
     async happen({ setting, chance }) {
-      const ms = chance.whole(2_000, 12_000) * chance.pick([1, -1]);
+      const ms = chance.whole(2_000, mostJumpMs) * chance.pick([1, -1]);
       await setting.journal.fault(`${this.name} by ${ms} ms`, null, false, async () => {
         setOffset(path, ms);
         await pause(chance.whole(1_000, 4_000));

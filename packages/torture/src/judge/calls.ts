@@ -6,8 +6,9 @@ export interface JudgedCall {
   /** Places in the journal: the call, and its answer (infinite where none came). */
   from: number;
   to: number;
-  /** Epoch ms of the call. */
+  /** Epoch ms of the call, and of its answer (infinite where none came). */
   at: number;
+  endAt: number;
   /** `done`: a 2xx. `refused`: a 4xx, which changes nothing. `doubtful`: no answer, or a 5xx. */
   outcome: 'done' | 'refused' | 'doubtful';
   status: number | null;
@@ -23,6 +24,7 @@ export function readCalls(journal: readonly JournalEntry[]): JudgedCall[] {
         from: entry.seq,
         to: Number.POSITIVE_INFINITY,
         at: entry.at,
+        endAt: Number.POSITIVE_INFINITY,
         outcome: 'doubtful',
         status: null,
         body: null,
@@ -32,7 +34,12 @@ export function readCalls(journal: readonly JournalEntry[]): JudgedCall[] {
       const { status, body } = entry;
       if (call === undefined || status === null) continue;
       const outcome = status < 300 ? 'done' : status < 500 ? 'refused' : 'doubtful';
-      Object.assign(call, { outcome, status, body, ...(outcome === 'doubtful' ? {} : { to: entry.seq }) });
+      Object.assign(call, {
+        outcome,
+        status,
+        body,
+        ...(outcome === 'doubtful' ? {} : { to: entry.seq, endAt: entry.at }),
+      });
     }
   }
   return [...calls.values()];

@@ -1,15 +1,18 @@
 // One delivery: whether it stands where it must, whether its attempts and its requests tell the same story, whether each
 // request is right to the byte, and whether what came twice had a reason.
 import { createHash } from 'node:crypto';
+import type { Expected } from './expected.ts';
 import type { AttemptView, DeliveryView } from './history.ts';
 import type { Hook } from './hooks.ts';
 import type { Case } from './judge.ts';
+import { isAbout, type Replay } from './replays.ts';
 import { overAt, pairByTrace, type Request } from './requests.ts';
 
 export interface DeliveryCase {
   hook: Hook;
   /** Hook and event. */
   key: string;
+  event: Expected;
   delivery: DeliveryView | null;
   requests: Request[];
   /** The bytes that must have come; null where they are not known. */
@@ -20,16 +23,23 @@ export interface DeliveryCase {
   mayBePruned: boolean;
 }
 
-export function judgeDelivery(one: Case, { hook, key, ...rest }: DeliveryCase): void {
+export function judgeDelivery(one: Case, { hook, key, event, ...rest }: DeliveryCase): void {
   const { delivery, requests, body, must, mayBePruned } = rest;
+  const replays = hook.replays.filter((replay) => isAbout(replay, 'failed', event, one.terms.skewMs).may);
   const succeeded = requests.some(({ success }) => success !== 'no');
   if (delivery === null) {
     const isTold = mayBePruned && (succeeded || isOver(one, requests) || wasRemoved(one, hook, requests));
     if (must && !isTold) one.count('lost', `${key} has no delivery`);
-  } else judgeState(one, hook, key, delivery, requests, succeeded);
+  } else {
+    judgeState(one, hook, key, delivery, requests, succeeded, replays);
+    for (const replay of replays) {
+      if (isAbout(replay, 'failed', event, one.terms.skewMs).must)
+        judgeReplay(one, hook, key, delivery, requests, replay, replays);
+    }
+  }
   if (delivery?.log !== null && delivery !== null) judgeLog(one, key, delivery.log, delivery, requests);
   judgeBytes(one, hook, key, requests, body);
-  judgeRepeats(one, key, requests, delivery?.log ?? []);
+  judgeRepeats(one, key, requests, delivery?.log ?? [], replays);
 }
 
 /** Whether the receiver saw the end of the schedule: all of its attempts, or a 410. */
@@ -47,6 +57,7 @@ function judgeState(
   delivery: DeliveryView,
   requests: Request[],
   succeeded: boolean,
+  replays: readonly Replay[],
 ): void {
   const { state, attempts, lastStatus } = delivery;
   const redeliveries = one.redeliveries.get(key) ?? [];
@@ -68,8 +79,9 @@ function judgeState(
         one.count('lost', `${key} was canceled, and its webhook is there`);
       break;
   }
-  const before = one.seen.get(key);
-  const mayChange = before === 'failed' && state === 'delivered' && redeliveries.length > 0;
+  const before = one.seen.get(key)?.at(-1)?.state;
+  const sentAgain = redeliveries.length > 0 || replays.length > 0;
+  const mayChange = before === 'failed' && state === 'delivered' && sentAgain;
   if (before !== undefined && before !== 'pending' && before !== state && !mayChange) {
     one.count('changedBack', `${key} was ${before} and is ${state}`);
   }
@@ -80,6 +92,30 @@ function judgeState(
       one.count('lost', `a redelivery of ${key} was accepted and not made (${attempts} attempts)`);
     }
   }
+}
+
+/** What was seen as failed before a replay of such began has been sent again, by a whole schedule of its own. */
+function judgeReplay(
+  one: Case,
+  hook: Hook,
+  key: string,
+  delivery: DeliveryView,
+  requests: readonly Request[],
+  { from, at }: Replay,
+  all: readonly Replay[],
+): void {
+  const before = one.seen.get(key)?.findLast(({ seq }) => seq < from);
+  if (before?.state !== 'failed' || hook.removedFrom < Number.POSITIVE_INFINITY) return;
+  const { state, attempts, lastStatus } = delivery;
+  const made = attempts - before.attempts;
+  // Whether it was this replay that sent it: one that is over may have attempts on their way still.
+  const others = [...all, ...(one.redeliveries.get(key) ?? [])];
+  const alone = others.every((other) => other.from >= from);
+  if (made <= 0) one.count('lost', `a replay of ${key} was accepted and not made (${attempts} attempts)`);
+  else if (alone && !requests.some((request) => request.at >= at))
+    one.count('lost', `a replay of ${key} was made, and no request came`);
+  else if (state === 'failed' && lastStatus !== 410 && made < one.terms.attempts)
+    one.count('lost', `a replay of ${key} ended after ${made} attempts of ${one.terms.attempts}`);
 }
 
 function judgeLog(
@@ -118,6 +154,8 @@ function isExcused(one: Case, request: Request): boolean {
   return one.faults.touched(request.node, request.at - graceMs, overAt(request, timeoutMs) + graceMs);
 }
 
+export const sha256Of = (body: string): string => createHash('sha256').update(body).digest('base64url');
+
 function judgeBytes(
   one: Case,
   hook: Hook,
@@ -126,13 +164,24 @@ function judgeBytes(
   body: string | null,
 ): void {
   if (body === null || requests.length === 0) return;
-  const hash = createHash('sha256').update(body).digest('base64url');
+  const hash = sha256Of(body);
   for (const request of requests) {
     if (request.sha256 !== hash) one.count('wrongBytes', `a request of ${key} has another body`);
-    else if (hook.secret !== null && !one.terms.isSigned(hook.secret, body, request.signatures)) {
-      one.count('wrongBytes', `a request of ${key} has a wrong signature`);
+    else if (!isSigned(one, hook, request, body)) {
+      one.count('wrongBytes', `a request of ${key} at ${request.at} has a wrong signature`);
     }
   }
+}
+
+/** Whether a request is signed by what may have signed it when its attempt began. */
+function isSigned({ terms }: Case, hook: Hook, request: Request, body: string): boolean {
+  const { changeLagMs, graceMs, skewMs, timeoutMs } = terms;
+  const second = terms.signedAt(request.signatures);
+  const from = second ?? request.at - timeoutMs - graceMs;
+  const to = second === null ? request.at : second + 1_000;
+  return hook.secrets
+    .possible(from - skewMs, to + skewMs, changeLagMs)
+    .some((keys) => terms.isSigned(keys, body, request.signatures));
 }
 
 /** What came after a success is a duplicate, unless it was asked for. */
@@ -141,8 +190,11 @@ function judgeRepeats(
   key: string,
   requests: readonly Request[],
   log: readonly AttemptView[],
+  replays: readonly Replay[],
 ): void {
   const asked = (one.redeliveries.get(key) ?? []).map(({ at }) => at);
+  // A replay of what failed is a reason only where something had.
+  if (isOver(one, requests)) asked.push(...replays.map(({ at }) => at));
   const traces = new Map<string | null, AttemptView>(log.map((attempt) => [attempt.trace, attempt]));
   let success: Request | null = null;
   for (const [index, request] of requests.entries()) {

@@ -11,11 +11,16 @@ export interface Expected {
   /** It was accepted at some moment between these places of the journal, if it was. */
   from: number;
   to: number;
+  /** The same in epoch ms. */
+  fromAt: number;
+  toAt: number;
   accepted: boolean;
   /** Only this hook gets it, subscribed or not: a test event. */
   only: string | null;
   /** What the body is made of; null where it is the product's own making. */
   event: PublishedEvent | null;
+  /** Other contents under the same id that may be the ones that stand: where nobody was told which. */
+  others: PublishedEvent[];
   createdAt: number | null;
   /** Events of one call, which are accepted together or not at all; null where another call may have had a part of it. */
   group: number | null;
@@ -45,9 +50,12 @@ export function readPublished(calls: readonly JudgedCall[]): { expected: Expecte
         ...base,
         from: call.from,
         to: Number.POSITIVE_INFINITY,
+        fromAt: call.at,
+        toAt: Number.POSITIVE_INFINITY,
         accepted: false,
         only: null,
         event,
+        others: [],
         createdAt: event.createdAt,
         group,
         wins: new Set<string>(),
@@ -55,14 +63,17 @@ export function readPublished(calls: readonly JudgedCall[]): { expected: Expecte
       if (known === undefined) byKey.set(key, one);
       else {
         one.from = Math.min(one.from, call.from);
+        one.fromAt = Math.min(one.fromAt, call.at);
         if (one.group !== group) one.group = null;
+        if (!one.accepted) one.others.push(event);
       }
       if (answer === null) continue;
       // Of several calls with one id the content of the one that was answered stands.
       one.wins.add(contentOf(event));
-      if (!one.accepted) Object.assign(one, base, { event, createdAt: answer.createdAt });
+      if (!one.accepted) Object.assign(one, base, { event, others: [], createdAt: answer.createdAt });
       one.accepted = true;
       one.to = Math.min(one.to, call.to);
+      one.toAt = Math.min(one.toAt, call.endAt);
       if (answer.createdAt !== one.createdAt || answer.id !== one.id) {
         findings.push({ kind: 'invented', text: `${key} was answered in two ways` });
       }
@@ -78,7 +89,7 @@ export function readPublished(calls: readonly JudgedCall[]): { expected: Expecte
 export function readTests(calls: readonly JudgedCall[]): { expected: Expected[]; unnamed: string[] } {
   const expected: Expected[] = [];
   const unnamed: string[] = [];
-  for (const { what, outcome, body, from, to } of callsOf(calls, 'test hook')) {
+  for (const { what, outcome, body, from, to, at, endAt } of callsOf(calls, 'test hook')) {
     if (outcome === 'doubtful') unnamed.push(`${what.hook} ${what.type}`);
     if (outcome !== 'done') continue;
     const id = body?.id ?? null;
@@ -88,9 +99,12 @@ export function readTests(calls: readonly JudgedCall[]): { expected: Expected[];
       projectId: null,
       from,
       to,
+      fromAt: at,
+      toAt: endAt,
       accepted: true,
       only: what.hook,
       event: null,
+      others: [],
       createdAt: null,
       group: null,
     });
@@ -133,9 +147,13 @@ export function readChanges(
         projectId: event.projectId,
         from: Math.min(...changes.map(({ from }) => from)),
         to: answered.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...answered.map(({ to }) => to)),
+        fromAt: Math.min(...changes.map(({ at }) => at)),
+        toAt:
+          answered.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...answered.map(({ endAt }) => endAt)),
         accepted: answered.length > 0,
         only: null,
         event: null,
+        others: [],
         createdAt: event.createdAt,
         group: null,
       });

@@ -28,13 +28,21 @@ export type Call =
   | { op: 'test hook'; hook: string; type: string }
   /** `attempts` is how many the delivery had when it was last looked at, finished, before the call. */
   | { op: 'redeliver'; hook: string; event: string; attempts: number }
+  /** Where `overlapMs` is not 0 the secret before it signs too for so long. */
+  | { op: 'rotate secret'; hook: string; overlapMs: number }
+  /** Of what was accepted between the two times, epoch ms, both inclusive. */
+  | { op: 'replay'; hook: string; since: number; until: number; states: ReplayState[]; rate: number | null }
   /** `about` is the project's name (its new one, where it is renamed), used once in a run. */
   | { op: 'change project'; causes: string; about: string };
 
+export type ReplayState = 'failed' | 'missed';
+
 /** What an answer said, as far as it is judged. */
 export interface AnswerBody {
-  /** Of what was made: a hook, a test event. */
+  /** Of what was made: a hook, a test event, a replay. */
   id?: string;
+  /** Of a replay: how much it is about. */
+  matched?: number;
   secret?: string;
   /** Of a publish: the events in the order of the call. */
   events?: { id: string; createdAt: number; deliveries: number }[];
@@ -57,6 +65,8 @@ export type JournalEntry = { seq: number; at: number } & (
     }
   /** A finished delivery as it was seen in the middle of the run. */
   | { kind: 'seen'; hook: string; event: string; state: DeliveryState; attempts: number }
+  /** A replay of which everything is made, as it was seen. */
+  | { kind: 'replay over'; replay: string }
 );
 
 /**
@@ -135,6 +145,13 @@ export interface Product {
   fenced: number;
 }
 
+/** What signs a request. A secret is null where nobody was told it. */
+export interface Keys {
+  current: string | null;
+  /** The secret before it, while the two overlap. */
+  old: { secret: string | null } | null;
+}
+
 /** What the run was set up with. */
 export interface Terms {
   /** Attempts of a delivery that never succeeds. */
@@ -146,8 +163,14 @@ export interface Terms {
   retentionMs: number | null;
   /** The bytes of a published event; null where the sender has an envelope of its own. */
   bodyOf: ((event: PublishedEvent, id: string, createdAt: number) => string) | null;
-  /** Whether the signatures of a request are right for a secret. */
-  isSigned: (secret: string, body: string, signatures: Record<string, string>) => boolean;
+  /** Whether the signatures of a request are right; one by a secret that nobody was told is. */
+  isSigned: (keys: Keys, body: string, signatures: Record<string, string>) => boolean;
+  /** The second in which an attempt began by its signatures, epoch ms; null where they do not say. */
+  signedAt: (signatures: Record<string, string>) => number | null;
+  /** After an answered change of a webhook attempts may still begin by what it was before, for so long. */
+  changeLagMs: number;
+  /** How far the sender's clock may be from the tester's. */
+  skewMs: number;
 }
 
 export interface History {

@@ -1,7 +1,10 @@
 // What a webhook was subscribed to while a publish was under way. A change that was answered before the publish began is
 // certain; one that overlaps it, or that nobody answered, may have been before it or after it: either is right.
 import type { JudgedCall } from './calls.ts';
+import type { Expected } from './expected.ts';
 import type { HookConfig } from './history.ts';
+import { isAbout, type Replay, readReplay } from './replays.ts';
+import { Secrets } from './secrets.ts';
 
 /** Null: there was no such webhook. */
 type Config = HookConfig | null;
@@ -19,8 +22,8 @@ export interface Subject {
 
 export class Hook {
   readonly name: string;
-  /** Null where its creation was not answered: nobody knows it then. */
-  secret: string | null = null;
+  readonly secrets = new Secrets();
+  readonly replays: Replay[] = [];
   /** Whether somebody asked for its removal, and from when on. */
   removedFrom = Number.POSITIVE_INFINITY;
   readonly #steps: Step[] = [];
@@ -31,12 +34,18 @@ export class Hook {
     this.name = name;
   }
 
-  /** A call about this hook, in the order of the journal. */
-  add(call: JudgedCall): void {
+  /** A call about this hook, in the order of the journal; `over` as for `readReplay`. */
+  add(call: JudgedCall, over: ReadonlyMap<string, number>): void {
     const { what, from, to, outcome, body } = call;
     if (outcome === 'refused') return;
+    const replay = readReplay(call, over);
+    if (replay !== null) this.replays.push(replay);
+    if (what.op === 'rotate secret') {
+      const { overlapMs } = what;
+      this.secrets.rotate({ from: call.at, to: call.endAt, secret: body?.secret ?? null, overlapMs });
+    }
     if (what.op === 'create hook') {
-      this.secret = body?.secret ?? null;
+      this.secrets.begin(body?.secret ?? null);
       for (const type of what.config.types) this.#types.add(type);
       this.#steps.push({ from, to, apply: () => what.config });
     } else if (what.op === 'change hook') {
@@ -64,6 +73,18 @@ export class Hook {
   matches(subject: Subject | null, from: number, to: number): { must: boolean; may: boolean } {
     const fits = this.#possible(from, to).map((config) => fitsConfig(config, subject));
     return { must: fits.every(Boolean), may: fits.some(Boolean) };
+  }
+
+  /** Whether a replay of what was missed must, or may, have made a delivery of an event for it. */
+  missed(event: Expected, skewMs: number): { must: boolean; may: boolean } {
+    const all = this.replays.map((replay) => {
+      const about = isAbout(replay, 'missed', event, skewMs);
+      if (!about.may) return about;
+      // It goes by what the webhook is while it is made.
+      const match = this.matches(event, replay.from, replay.overAt);
+      return { must: about.must && match.must, may: match.may };
+    });
+    return { must: all.some(({ must }) => must), may: all.some(({ may }) => may) };
   }
 
   /** Every configuration that it can have had at some moment between the two places. */
@@ -103,7 +124,10 @@ function fitsConfig(config: Config, subject: Subject | null): boolean {
 }
 
 /** All hooks of the journal by name. */
-export function readHooks(calls: readonly JudgedCall[]): Map<string, Hook> {
+export function readHooks(
+  calls: readonly JudgedCall[],
+  over: ReadonlyMap<string, number>,
+): Map<string, Hook> {
   const hooks = new Map<string, Hook>();
   for (const call of calls) {
     if (!('hook' in call.what)) continue;
@@ -112,7 +136,7 @@ export function readHooks(calls: readonly JudgedCall[]): Map<string, Hook> {
       hook = new Hook(call.what.hook);
       hooks.set(hook.name, hook);
     }
-    hook.add(call);
+    hook.add(call, over);
   }
   return hooks;
 }

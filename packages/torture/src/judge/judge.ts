@@ -1,10 +1,10 @@
 // The judge: a pure function of the journal, the receiver's record and the product's own account. It goes event by event,
 // then delivery by delivery, then request by request, and counts what should not be.
 import { type JudgedCall, readCalls } from './calls.ts';
-import { judgeDelivery } from './deliveries.ts';
+import { judgeDelivery, sha256Of } from './deliveries.ts';
 import { type Expected, readChanges, readPublished, readTests } from './expected.ts';
 import { Faults } from './faults.ts';
-import type { DeliveryView, EventView, History, Terms } from './history.ts';
+import type { DeliveryView, EventView, History, JournalEntry, Terms } from './history.ts';
 import { type Hook, readHooks } from './hooks.ts';
 import { keyOf, type Request, readRequests } from './requests.ts';
 
@@ -31,6 +31,10 @@ export interface Counts {
   duplicates: number;
   unexplained: number;
   fenced: number;
+  /** Rotations of secrets and replays that were answered with success, and the deliveries that the replays were about. */
+  rotations: number;
+  replays: number;
+  replayed: number;
 }
 
 export const noCounts: Readonly<Counts> = {
@@ -47,6 +51,9 @@ export const noCounts: Readonly<Counts> = {
   duplicates: 0,
   unexplained: 0,
   fenced: 0,
+  rotations: 0,
+  replays: 0,
+  replayed: 0,
 };
 
 /** What must not be. */
@@ -68,6 +75,8 @@ export interface Verdict {
 
 const mostFindings = 60;
 
+type SeenEntry = Extract<JournalEntry, { kind: 'seen' }>;
+
 /** What the judges of single deliveries share. */
 export interface Case {
   terms: Terms;
@@ -75,8 +84,8 @@ export interface Case {
   hooks: Map<string, Hook>;
   /** Redelivery calls by hook and event. */
   redeliveries: Map<string, JudgedCall[]>;
-  /** The state in which a delivery was seen last before the end, by hook and event. */
-  seen: Map<string, DeliveryView['state']>;
+  /** How a delivery was seen before the end, in order, by hook and event. */
+  seen: Map<string, SeenEntry[]>;
   count(kind: Wrong, text: string): void;
   countDuplicate(): void;
 }
@@ -96,17 +105,25 @@ export function judge(history: History): Verdict {
   for (const call of calls) {
     if (call.what.op === 'publish' && call.outcome === 'done')
       counts.accepted += call.body?.events?.length ?? 0;
+    if (call.what.op === 'rotate secret' && call.outcome === 'done') counts.rotations += 1;
+    if (call.what.op === 'replay' && call.outcome === 'done') {
+      counts.replays += 1;
+      counts.replayed += call.body?.matched ?? 0;
+    }
     if (call.what.op !== 'redeliver' || call.outcome === 'refused') continue;
     const key = keyOf(call.what.hook, call.what.event);
     redeliveries.set(key, [...(redeliveries.get(key) ?? []), call]);
   }
-  const seen = new Map<string, DeliveryView['state']>();
-  for (const entry of journal)
-    if (entry.kind === 'seen') seen.set(keyOf(entry.hook, entry.event), entry.state);
+  const seen = Map.groupBy(
+    journal.filter((entry) => entry.kind === 'seen'),
+    ({ hook, event }) => keyOf(hook, event),
+  );
+  const over = new Map<string, number>();
+  for (const entry of journal) if (entry.kind === 'replay over') over.set(entry.replay, entry.seq);
   const shared: Case = {
     terms,
     faults: new Faults(journal),
-    hooks: readHooks(calls),
+    hooks: readHooks(calls, over),
     redeliveries,
     seen,
     count,
@@ -203,7 +220,10 @@ function judgeEvent(one: Case, expected: Expected, account: Account): void {
   if (account.listsEvents && event === null && expected.accepted && !mayBePruned) {
     one.count('lost', `event ${id} was accepted and is not there`);
   }
-  const body = bodyOf(terms, expected, event, createdAt);
+  const came = [...one.hooks.values()].flatMap(({ name }) => account.requests.get(keyOf(name, id)) ?? []);
+  const bodies = bodiesOf(terms, expected, event, createdAt);
+  // Of several that may stand the one that came first, and then nothing else.
+  const body = bodies.find((text) => sha256Of(text) === came[0]?.sha256) ?? bodies[0] ?? null;
   for (const hook of one.hooks.values()) {
     const key = keyOf(hook.name, id);
     const delivery = account.deliveries.get(key) ?? null;
@@ -211,24 +231,26 @@ function judgeEvent(one: Case, expected: Expected, account: Account): void {
     const { only, from, to } = expected;
     if (only === null ? !hook.knows(expected.type) : only !== hook.name) continue;
     const match = hook.matches(only === null ? expected : null, from, to);
-    if (!match.may) continue;
+    const missed = hook.missed(expected, terms.skewMs);
+    if (!match.may && !missed.may) continue;
     account.open.delete(key);
     // An event that was not answered is absent or whole.
     const isThere = event !== null || requests.length > 0;
-    const must = match.must && (expected.accepted || isThere);
-    judgeDelivery(one, { hook, key, delivery, requests, body, must, mayBePruned });
+    const must = (match.must || missed.must) && (expected.accepted || isThere);
+    judgeDelivery(one, { hook, key, event: expected, delivery, requests, body, must, mayBePruned });
   }
 }
 
-function bodyOf(
-  terms: Terms,
+function bodiesOf(
+  { bodyOf }: Terms,
   expected: Expected,
   event: EventView | null,
   createdAt: number | null,
-): string | null {
-  if (expected.event === null) return event?.body ?? null;
-  if (terms.bodyOf === null || expected.id === null || createdAt === null) return null;
-  return terms.bodyOf(expected.event, expected.id, createdAt);
+): string[] {
+  const { id, others } = expected;
+  if (expected.event === null) return event?.body ? [event.body] : [];
+  if (bodyOf === null || id === null || createdAt === null) return [];
+  return [expected.event, ...others].map((content) => bodyOf(content, id, createdAt));
 }
 
 /** The events of one call that was not answered: all of them are there, or none. */

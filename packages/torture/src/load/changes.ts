@@ -42,7 +42,8 @@ export async function makeSteadyThings(setting: Setting): Promise<void> {
   }
 }
 
-async function createHook(
+/** Creates a webhook under a name that is used once; null where that is not certain. */
+export async function createHook(
   setting: Setting,
   node: number,
   name: string,
@@ -55,7 +56,7 @@ async function createHook(
   const id = made?.body?.id;
   if (made === null || made.status >= 300 || id === undefined) return null;
   // A copy: what the journal has written stays as it was.
-  const hook = { name, id, config: { ...config }, doubtful: false };
+  const hook = { name, id, config: { ...config }, doubtful: false, unknownSecret: false };
   hooks.set(name, hook);
   return hook;
 }
@@ -109,7 +110,7 @@ function someConfig(chance: Chance): HookConfig {
 }
 
 /** Changes a hook; answers the status, null where there was none. */
-async function changeHook(
+export async function changeHook(
   setting: Setting,
   node: number,
   hook: LiveHook,

@@ -19,6 +19,8 @@ export interface LiveHook {
   config: HookConfig;
   /** Whether a change of it went without an answer, so that nobody knows what it is. */
   doubtful: boolean;
+  /** The same of its secret. */
+  unknownSecret: boolean;
 }
 
 export interface Setting {

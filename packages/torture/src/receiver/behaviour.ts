@@ -36,10 +36,13 @@ export const meaning: Record<Way, { success: Success; status: number | null }> =
 };
 
 /**
- * The way in which a hook answers. Hooks whose name begins with `rough` misbehave while the run is `rough`; one event in
+ * The way in which a hook answers. Hooks whose name begins with `refusing` refuse every other event for good the first time
+ * it comes, and take it when it comes again. Hooks whose name begins with `rough` misbehave while the run is `rough`; one event in
  * 25 of theirs is refused until the end of its schedule.
  */
 export function chooseWay(seed: number, hook: string, event: string, times: number, rough: boolean): Way {
+  if (hook.startsWith('refusing') && times === 1)
+    return new Chance(seed, `${hook} ${event}`).happens(0.5) ? 'gone' : 'ok';
   if (!rough || !hook.startsWith('rough')) return 'ok';
   if (new Chance(seed, `${hook} ${event}`).happens(0.04)) return 'error500';
   const chance = new Chance(seed, `${hook} ${event} ${times}`);

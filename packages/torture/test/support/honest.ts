@@ -25,7 +25,10 @@ export interface ScriptedEvent {
 export type Step =
   | { do: 'publish'; events: ScriptedEvent[]; array: boolean }
   | { do: 'switch'; hook: number; answered: boolean }
-  | { do: 'redeliver'; delivery: number };
+  | { do: 'redeliver'; delivery: number }
+  | { do: 'rotate'; hook: number; overlapMs: number; answered: boolean }
+  /** Of everything until now, what failed and what was missed. */
+  | { do: 'replay'; hook: number; answered: boolean };
 
 /** Its sender lists its events. */
 export interface PlayedHistory extends History {
@@ -38,10 +41,24 @@ const terms: Terms = {
   timeoutMs: 1_000,
   graceMs: 100,
   retentionMs: null,
-  bodyOf: (event, id, createdAt) => JSON.stringify({ id, createdAt, n: event.n }),
-  isSigned: (secret, body, signatures) => signatures.signed === sign(secret, body),
+  bodyOf: (event, id, createdAt) => JSON.stringify({ id, createdAt, n: event.n, payload: event.payload }),
+  isSigned: ({ current, old }, body, { one, all }) => {
+    const isBy = (given: string | undefined, secret: string | null) =>
+      given !== undefined && (secret === null || given === sign(secret, body));
+    const secrets = old === null ? [current] : [current, old.secret];
+    const given = all?.split(' ') ?? [];
+    return (
+      isBy(one, old === null ? current : old.secret) &&
+      given.length === secrets.length &&
+      secrets.every((secret, at) => isBy(given[at], secret))
+    );
+  },
+  signedAt: ({ second }) => Number(second) * 1_000,
+  changeLagMs: 5,
+  skewMs: 0,
 };
-const sign = (secret: string, body: string) => createHash('sha1').update(secret).update(body).digest('hex');
+export const sign = (secret: string, body: string) =>
+  createHash('sha1').update(secret).update(body).digest('hex');
 
 type Unnumbered<Entry> = Entry extends unknown ? Omit<Entry, 'seq' | 'at'> : never;
 
@@ -64,6 +81,23 @@ export function play(steps: readonly Step[], hooks: readonly HookConfig[]): Play
     journal.push({ seq: journal.length, at, ...entry });
   };
   const nameOf = (hook: number) => `hook-${hook}`;
+  const secrets = new Map(
+    hooks.map((_, hook) => [
+      nameOf(hook),
+      { current: `secret of ${nameOf(hook)}`, old: null as { secret: string; until: number } | null },
+    ]),
+  );
+  /** What the sender signs with now: as the API says of rotations. */
+  function signaturesOf(hook: string, body: string): Record<string, string> {
+    const { current = '', old = null } = secrets.get(hook) ?? {};
+    const overlapping = old !== null && at < old.until ? old.secret : null;
+    const all = overlapping === null ? [current] : [current, overlapping];
+    return {
+      one: sign(overlapping ?? current, body),
+      all: all.map((secret) => sign(secret, body)).join(' '),
+      second: String(Math.floor(at / 1_000)),
+    };
+  }
 
   function call(
     what: Extract<JournalEntry, { kind: 'call' }>['what'],
@@ -91,7 +125,7 @@ export function play(steps: readonly Step[], hooks: readonly HookConfig[]): Play
       marker: null,
       node: 0,
       trace: `trace-${n}`,
-      signatures: { signed: sign(`secret of ${delivery.hook}`, body) },
+      signatures: signaturesOf(delivery.hook, body),
       plan: way,
       status,
       success,
@@ -150,6 +184,50 @@ export function play(steps: readonly Step[], hooks: readonly HookConfig[]): Play
     }
   }
 
+  const bodyOf = (event: PublishedEvent): string =>
+    terms.bodyOf?.(event, event.id ?? '', event.createdAt ?? 0) ?? '';
+  const published = (): PublishedEvent[] =>
+    journal.flatMap((entry) =>
+      entry.kind === 'call' && entry.what.op === 'publish' ? entry.what.events : [],
+    );
+
+  function rotate(hook: string, overlapMs: number, answered: boolean): void {
+    const { current = '' } = secrets.get(hook) ?? {};
+    const secret = `secret ${calls} of ${hook}`;
+    call({ op: 'rotate secret', hook, overlapMs }, answered ? 200 : null, answered ? { secret } : null);
+    // In the middle of the call.
+    const old = overlapMs === 0 ? null : { secret: current, until: at - 5 + overlapMs };
+    secrets.set(hook, { current: secret, old });
+    at += 5;
+  }
+
+  function replay(hook: number, answered: boolean): void {
+    const config = configs[hook];
+    const name = nameOf(hook);
+    const until = at;
+    at += 5;
+    const wish = { since: 0, until, states: ['failed' as const, 'missed' as const], rate: null };
+    const isRefused = config?.enabled !== true;
+    const id = `replay-${calls}`;
+    const status = isRefused ? 409 : answered ? 202 : null;
+    call({ op: 'replay', hook: name, ...wish }, status, status === 202 ? { id } : null);
+    if (isRefused) return;
+    const { deliveries } = history.product;
+    for (const event of published()) {
+      const delivery = deliveries.find((one) => one.hook === name && one.event === event.id);
+      if (delivery?.state === 'failed') {
+        attempt(delivery, 'ok', bodyOf(event));
+        delivery.state = 'delivered';
+      } else if (delivery === undefined && config.types.includes(event.type)) {
+        const made = { hook: name, event: event.id ?? '', attempts: 0, lastStatus: null, log: [] };
+        const missed: DeliveryView = { ...made, state: 'delivered' };
+        deliveries.push(missed);
+        attempt(missed, 'ok', bodyOf(event));
+      }
+    }
+    write({ kind: 'replay over', replay: id });
+  }
+
   for (const [hook, config] of hooks.entries()) {
     const body = { id: `id-${hook}`, secret: `secret of ${nameOf(hook)}` };
     call({ op: 'create hook', hook: nameOf(hook), config: { ...config } }, 200, body);
@@ -182,18 +260,19 @@ export function play(steps: readonly Step[], hooks: readonly HookConfig[]): Play
       config.enabled = !config.enabled;
       const patch = { enabled: config.enabled };
       call({ op: 'change hook', hook: nameOf(hook), patch }, step.answered ? 200 : null, null);
+    } else if (step.do === 'rotate') {
+      rotate(nameOf(step.hook % configs.length), step.overlapMs, step.answered);
+    } else if (step.do === 'replay') {
+      replay(step.hook % configs.length, step.answered);
     } else {
       const finished = history.product.deliveries.filter(({ state }) => state !== 'pending');
       const delivery = finished[step.delivery % Math.max(1, finished.length)];
       if (delivery === undefined) continue;
       const { hook, event, attempts } = delivery;
       call({ op: 'redeliver', hook, event, attempts }, 202, null);
-      const published = journal.flatMap((entry) =>
-        entry.kind === 'call' && entry.what.op === 'publish' ? entry.what.events : [],
-      );
-      const source = published.find(({ id }) => id === event);
+      const source = published().find(({ id }) => id === event);
       if (source === undefined) continue;
-      attempt(delivery, 'ok', terms.bodyOf?.(source, event, source.createdAt ?? 0) ?? '');
+      attempt(delivery, 'ok', bodyOf(source));
       delivery.state = 'delivered';
     }
   }

@@ -57,6 +57,9 @@ export abstract class RemoteDriver implements Driver {
       retentionMs: null,
       bodyOf: null,
       isSigned: () => true,
+      signedAt: () => null,
+      changeLagMs: 0,
+      skewMs: 0,
     };
   }
 
@@ -170,6 +173,22 @@ export abstract class RemoteDriver implements Driver {
   }
 
   redeliver(): Promise<Outcome | null> {
+    return unable();
+  }
+
+  rotateSecret(): Promise<Outcome | null> {
+    return unable();
+  }
+
+  replay(): Promise<Outcome | null> {
+    return unable();
+  }
+
+  isReplayOver(): Promise<boolean | null> {
+    return unable();
+  }
+
+  isReplaying(): Promise<boolean> {
     return unable();
   }
 
