@@ -143,3 +143,34 @@ test('a change while it is being read: what was read before it is not used', asy
   assert.deepEqual([endpoint?.version, endpoint?.enabled], [2, false]);
   assert.equal(book.peek(tag, 1), endpoint);
 });
+
+test('an answer that took longer than a second is read again, unless the store is that slow every time', async () => {
+  const { clock, store, read } = setUp();
+  /** Has the next read take so long, and the endpoint change in its middle. */
+  const slowRead = async (version: number) => {
+    const { gate, open } = newGate();
+    store.gates.set('endpoints', gate);
+    await settle();
+    store.endpointRows.set(tag, row({ version }));
+    await clock.advance(1_000);
+    store.gates.clear();
+    open();
+  };
+  const reading = read();
+  await slowRead(2);
+  assert.equal((await reading).endpoint?.version, 2);
+  assert.equal(store.endpointReads.length, 2);
+
+  let answered = 0;
+  const slow = read().then(({ endpoint }) => {
+    answered = endpoint?.version ?? 0;
+  });
+  for (let version = 3; version < 6; version++) {
+    await slowRead(version);
+    await Promise.resolve();
+    assert.equal(answered, 0);
+  }
+  await slowRead(6);
+  await slow;
+  assert.equal(answered, 5, 'what is known, and no more');
+});

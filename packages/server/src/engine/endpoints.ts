@@ -28,6 +28,8 @@ export type OpenSecret = (sealed: Uint8Array, place: string) => string;
 
 /** A node hears of its own changes at once and of others' within this time. */
 const rememberMs = 1_000;
+/** An answer that took longer than that is read again, but no oftener than this: a store may be that slow for long. */
+const mostLate = 3;
 
 export class EndpointBook {
   readonly #store: DeliveryStore;
@@ -37,6 +39,8 @@ export class EndpointBook {
   readonly #asked = new Map<string, Reading[]>();
   /** Endpoints that are being read; false where one was changed meanwhile, so that it has to be read again. */
   readonly #underRead = new Map<string, boolean>();
+  /** How often in a row an endpoint's answer came too late. */
+  readonly #late = new Map<string, number>();
   #scheduled = false;
 
   constructor(store: DeliveryStore, clock: Clock, openSecret: OpenSecret) {
@@ -81,11 +85,18 @@ export class EndpointBook {
       fault = error;
     }
     const byTag = new Map(rows.map((row) => [row.tag, row]));
+    const isLate = this.#clock.monotonic() - readAt >= rememberMs;
     for (const [tag, waiting] of asked) {
       const current = this.#underRead.get(tag) === true;
       this.#underRead.delete(tag);
-      if (current || fault !== null) this.#answer(byTag.get(tag), readAt, fault, waiting);
-      else for (const done of waiting) this.read(tag, done);
+      const late = isLate ? (this.#late.get(tag) ?? 0) + 1 : 0;
+      if (fault === null && (!current || (late > 0 && late <= mostLate))) {
+        this.#late.set(tag, late);
+        for (const done of waiting) this.read(tag, done);
+        continue;
+      }
+      this.#late.delete(tag);
+      this.#answer(byTag.get(tag), readAt, fault, waiting);
     }
   }
 
