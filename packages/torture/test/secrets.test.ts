@@ -58,3 +58,11 @@ test('one that nobody answered may have been made at any time, and its secret is
   secrets.rotate({ from: 10_000, to: 10_010, secret: 'b', overlapMs: 0 });
   assert.deepEqual(new Set(at(secrets, 20_000)), new Set(['b', 'null']));
 });
+
+test('nodes hear of rotations in their order, and many that are not certain are no more than as many', () => {
+  const secrets = begun();
+  for (let n = 0; n < 40; n++) secrets.rotate({ from: n, to: n + 1, secret: `s${n}`, overlapMs: 0 });
+  assert.deepEqual(at(secrets, 60), ['a', ...Array.from({ length: 40 }, (_, n) => `s${n}`)]);
+  secrets.rotate({ from: 50, to: 51, secret: 'last', overlapMs: 5_000 });
+  assert.deepEqual(at(secrets, 151), ['last+s39']);
+});

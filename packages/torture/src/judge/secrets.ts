@@ -36,16 +36,23 @@ export class Secrets {
    * @param lagMs how long after an answered rotation attempts may begin by what was before it
    */
   possible(from: number, to: number, lagMs: number): Keys[] {
-    let states: State[] = [{ current: this.#first, old: null }];
+    /** After all rotations so far, and at any moment that the attempt may have begun at. */
+    let latest: State[] = [{ current: this.#first, old: null }];
+    let states = latest;
     const doubts: Rotation[] = [];
     for (const rotation of this.#rotations) {
       if (rotation.from > to) break;
-      const after = states.map((state) => rotated(state, rotation));
-      const isCertain = rotation.to + lagMs <= from;
-      states = isCertain ? after : [...states, ...after];
-      if (rotation.to === Number.POSITIVE_INFINITY) doubts.push(rotation);
-      // One in doubt may still be made after what came later.
-      else for (const doubt of doubts) states = [...states, ...states.map((state) => rotated(state, doubt))];
+      const after = latest.map((state) => rotated(state, rotation));
+      if (rotation.to === Number.POSITIVE_INFINITY) {
+        doubts.push(rotation);
+        latest = distinct([...latest, ...after]);
+      } else {
+        latest = after;
+        // One in doubt may still be made after what came later.
+        for (const doubt of doubts)
+          latest = distinct([...latest, ...latest.map((state) => rotated(state, doubt))]);
+      }
+      states = rotation.to + lagMs <= from ? latest : distinct([...states, ...latest]);
     }
     return states.flatMap(({ current, old }): Keys[] => {
       const keys: Keys[] = [];
@@ -60,3 +67,7 @@ const rotated = ({ current }: State, { from, to, secret, overlapMs }: Rotation):
   current: secret,
   old: overlapMs === 0 ? null : { secret: current, untilFrom: from + overlapMs, untilTo: to + overlapMs },
 });
+
+function distinct(states: State[]): State[] {
+  return [...new Map(states.map((state) => [JSON.stringify(state), state])).values()];
+}
