@@ -302,9 +302,9 @@ export function describeClaiming(open: OpenStore): void {
         assert.equal((await claimLane(store, tag, startAt + minute, 2)).length, 2);
         await store.release([leaseOf(first)], startAt - minute);
         assert.equal((await claimLane(store, tag, startAt + minute, 1))[0]?.key, first.key);
-        await store.finish(attemptOf(second, { kind: 'retry', at: startAt - minute }));
+        await store.finish(attemptOf(second, { kind: 'retry', at: startAt - 2 * minute }));
         assert.equal((await claimLane(store, tag, startAt + minute, 1))[0]?.key, second.key);
-        await store.release([leaseOf(first)], startAt - 2 * minute);
+        await store.release([leaseOf(first)], startAt - 3 * minute);
         const { claimed } = await claimOthers(store, startAt + minute, 1);
         assert.equal(claimed.find((one) => one.tag === tag)?.key, first.key);
       }),
