@@ -6,11 +6,18 @@ import { Queue } from './queue.ts';
 
 /** How many turns in a row go to lanes that keep up while others wait. */
 const mostInARow = 3;
+/**
+ * How many deliveries a lane that works off what piled up may begin in a turn: what of one endpoint ends at the same time lies
+ * side by side in the store, and is written for the price of one page.
+ */
+const atOnce = 8;
 
 export class Ring {
   readonly #keepingUp = new Queue<Lane>();
   readonly #others = new Queue<Lane>();
   #inARow = 0;
+  /** How many deliveries the lane of the last `next` may begin. */
+  quantum = 1;
 
   get isEmpty(): boolean {
     return this.#keepingUp.size === 0 && this.#others.size === 0;
@@ -31,15 +38,13 @@ export class Ring {
   }
 
   #take(): Lane | undefined {
-    if (this.#others.size === 0) {
-      this.#inARow = 0;
-      return this.#keepingUp.take();
-    }
-    if (this.#keepingUp.size > 0 && this.#inARow < mostInARow) {
-      this.#inARow += 1;
+    if (this.#others.size === 0 || (this.#keepingUp.size > 0 && this.#inARow < mostInARow)) {
+      this.#inARow = this.#others.size === 0 ? 0 : this.#inARow + 1;
+      this.quantum = 1;
       return this.#keepingUp.take();
     }
     this.#inARow = 0;
+    this.quantum = atOnce;
     return this.#others.take();
   }
 }

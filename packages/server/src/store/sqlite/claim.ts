@@ -23,6 +23,13 @@ interface Row {
   schedule_from: number;
 }
 
+/**
+ * A bound value that the planner does not look at. What it looks at (a limit, and a bound of the column that an index of a
+ * part of the rows is chosen by) lets SQLite prepare the statement again each time that a value is bound: a twentieth of the
+ * writer's time while it worked off a backlog.
+ */
+const bound = '(? + 0)';
+
 /** A part of a lane's rows by their `available_at`, `from` inclusive and `to` not; `zero` is the lane's time 0 in it. */
 interface Range {
   from: number;
@@ -68,7 +75,7 @@ export class Claimer {
     this.#lanes = lanes;
     this.#due = db.prepare(
       `SELECT ${columns} FROM pending
-        WHERE tag = ? AND available_at >= ? AND available_at <= ? AND ${unheld} ORDER BY available_at LIMIT ?`,
+        WHERE tag = ? AND available_at >= ${bound} AND available_at <= ${bound} AND ${unheld} ORDER BY available_at LIMIT ${bound}`,
     );
     // A redelivery of a pending delivery asks for no more than this attempt; those of a finished one are counted. A
     // finished one's replay that is tried again counts as one, too.
@@ -78,14 +85,14 @@ export class Claimer {
     this.#body = db.prepare('SELECT body FROM events WHERE seq = ?');
     this.#nextFree = db.prepare(
       `SELECT available_at FROM pending
-        WHERE tag = ? AND available_at >= ? AND available_at < ? AND ${unheld} ORDER BY available_at LIMIT 1`,
+        WHERE tag = ? AND available_at >= ${bound} AND available_at < ${bound} AND ${unheld} ORDER BY available_at LIMIT 1`,
     );
     const head = `SELECT ${columns}, order_key, available_at FROM pending`;
     this.#head = db.prepare(`${head} WHERE tag = ? AND order_key > ? ORDER BY order_key, event_seq LIMIT 1`);
     this.#firstHead = db.prepare(
       `${head} WHERE tag = ? AND order_key IS NOT NULL ORDER BY order_key, event_seq LIMIT 1`,
     );
-    this.#dueLanes = db.prepare('SELECT tag FROM lanes WHERE due_at <= ? ORDER BY due_at LIMIT ?');
+    this.#dueLanes = db.prepare(`SELECT tag FROM lanes WHERE due_at <= ? ORDER BY due_at LIMIT ${bound}`);
     this.#nextMarker = db.prepare('SELECT due_at FROM lanes ORDER BY due_at LIMIT 1');
     this.#free = db.prepare(
       `UPDATE pending SET available_at = ? + ${rangeOf('pending')} WHERE tag = ? AND id = ? AND available_at = ${heldAt}`,
@@ -94,7 +101,7 @@ export class Claimer {
     this.#firstOfTag = db.prepare(
       'SELECT id FROM pending WHERE tag = ? AND extra = 0 AND replayed_at IS NULL ORDER BY id LIMIT 1',
     );
-    this.#heldRows = db.prepare('SELECT id FROM pending WHERE tag = ? AND available_at = ?');
+    this.#heldRows = db.prepare(`SELECT id FROM pending WHERE tag = ? AND available_at = ${bound}`);
     this.#takeBack = db.prepare(
       `UPDATE pending SET available_at = ? + ${rangeOf('pending')} WHERE tag = ? AND id = ?`,
     );

@@ -42,6 +42,7 @@ import type {
 import { feedPosition, readFeed } from './feed.ts';
 import type { Question, Reply } from './reader.ts';
 import { Turns } from './turns.ts';
+import * as wire from './wire.ts';
 
 /** Somebody who asks for figures waits for so many batches of them at the most. */
 const mostRounds = 8;
@@ -68,7 +69,7 @@ class SqliteDeliveries implements DeliveryStore {
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
-    return (await this.turns.operate({ kind: 'claim', request }, 'claim')).result;
+    return wire.decodeClaim(await this.turns.operate({ kind: 'claim', request }, 'claim'));
   }
 
   async release(leases: Lease[], at: number): Promise<void> {
@@ -254,7 +255,10 @@ function ignoreLostHint(error: unknown): void {
 }
 
 function startWorker(file: string, workerData: object): Promise<Worker> {
-  const worker = new Worker(new URL(file, import.meta.url), { workerData });
+  const worker = new Worker(new URL(file, import.meta.url), {
+    workerData,
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+  });
   return new Promise((resolve, reject) => {
     worker.once('message', () => resolve(worker));
     worker.once('error', (error) => reject(new StoreError(error.message)));
@@ -276,7 +280,10 @@ export interface SqliteOptions {
  */
 export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
   const writer = await startWorker('./writer.ts', options);
-  const reader = new Worker(new URL('./reader.ts', import.meta.url), { workerData: { path: options.path } });
+  const reader = new Worker(new URL('./reader.ts', import.meta.url), {
+    workerData: { path: options.path },
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+  });
   return new SqliteStore(writer, reader);
 }
 

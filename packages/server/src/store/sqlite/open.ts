@@ -41,7 +41,7 @@ function open(path: string, folder?: URL): { db: DatabaseSync; migrated: Migrate
     db.exec(
       'PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;',
     );
-    db.exec('PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;');
+    db.exec('PRAGMA cache_size = -24000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;');
     return { db, migrated: migrate(db, folder) };
   } catch (error) {
     db?.close();

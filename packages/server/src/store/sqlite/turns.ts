@@ -9,6 +9,8 @@ import * as wire from './wire.ts';
 /** How many events and attempts one turn carries at the most: a few milliseconds of the writer's time. */
 const eventsPerTurn = 1_000;
 const attemptsPerTurn = 1_000;
+/** And while others publish a little, so that they wait for about a millisecond. */
+const attemptsPerShortTurn = 200;
 /**
  * An idle writer is given work once this much waits, and else at the end of the event loop's round: it then works
  * while the rest of the round's requests are read.
@@ -47,6 +49,8 @@ export class Turns {
   /** Parts of a turn that broke, each tried alone before anything else. */
   readonly #parts: Batch[] = [];
   #flying: Batch | null = null;
+  /** Whether a little is published, which would wait for turns of ours. */
+  #isBriskTime = false;
   #scheduled = false;
   #companyTimer: Timer | null = null;
   #gone: Error | null = null;
@@ -158,7 +162,7 @@ export class Turns {
       events += accepts[groups]?.item.events.length ?? 0;
     }
     this.#waiting.accepts = accepts.splice(groups);
-    this.#waiting.finishes = finishes.splice(attemptsPerTurn);
+    this.#waiting.finishes = finishes.splice(this.#isBriskTime ? attemptsPerShortTurn : attemptsPerTurn);
     return { accepts, finishes, operations };
   }
 
@@ -168,6 +172,7 @@ export class Turns {
     if (batch === null) return;
     if (answer.kind === 'failed') this.#afterFailure(batch, answer.message);
     else {
+      this.#isBriskTime = answer.isBriskTime;
       const accepted = wire.decodeAccepts(answer.names, answer.accepts);
       for (let i = 0; i < batch.accepts.length; i++) batch.accepts[i]?.resolve(accepted[i] as AcceptOutcome);
       for (let i = 0; i < batch.finishes.length; i++) {

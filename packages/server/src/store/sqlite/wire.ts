@@ -10,6 +10,7 @@ import type {
   Backlog,
   Change,
   ChangeOutcome,
+  Claimed,
   ClaimRequest,
   ClaimResult,
   EndpointRow,
@@ -48,7 +49,7 @@ export type Operation =
   | { kind: 'ping' };
 
 export type OperationResult =
-  | { kind: 'claim'; result: ClaimResult }
+  | ({ kind: 'claim' } & PackedClaim)
   | { kind: 'redeliver'; outcome: RedeliverOutcome }
   | { kind: 'change'; outcome: ChangeOutcome }
   | { kind: 'cancel'; count: number }
@@ -84,10 +85,28 @@ export const emptyTurn: Turn = {
   operations: [],
 };
 
+/** How much of each kind a turn asks for; `others` are operations that are no claims. */
+export function weightOf({ finishes, events, operations }: Turn): {
+  events: number;
+  attempts: number;
+  claims: number;
+  others: number;
+} {
+  const claims = operations.filter(({ kind }) => kind === 'claim').length;
+  return {
+    events: events.length / eventCells,
+    attempts: finishes.length / attemptCells,
+    claims,
+    others: operations.length - claims,
+  };
+}
+
 /** `failure` says that nothing of the turn was committed. */
 export type Answer =
   | {
       kind: 'committed';
+      /** Whether a little is published, which must not wait long for this client's next turn. */
+      isBriskTime: boolean;
       names: string[];
       finishes: number[];
       accepts: number[];
@@ -97,6 +116,14 @@ export type Answer =
 
 const eventCells = 11;
 const attemptCells = 18;
+
+/** What of an answer need not be copied. */
+export function transferOf(answer: Answer): ArrayBuffer[] {
+  if (answer.kind === 'failed') return [];
+  return answer.operations.flatMap((operation) =>
+    operation.kind === 'claim' ? [operation.bodies.buffer] : [],
+  );
+}
 
 /** Texts by their places: each travels once in a message, and is one string for all who use it on the other side. */
 class Names {
@@ -317,6 +344,64 @@ export function decodeAttempts(turn: Turn): AttemptRecord[] {
     if (length > 0) at += length;
   }
   return records;
+}
+
+/** What a claim took: `cells` as `encodeClaim` puts them, and each body once, however many lanes got its event. */
+export interface PackedClaim {
+  names: string[];
+  cells: (string | number)[];
+  bodies: Uint8Array<ArrayBuffer>;
+  looked: ClaimResult['looked'];
+  nextDueAt: number | null;
+}
+
+const claimCells = 11;
+
+export function encodeClaim({ claimed, looked, nextDueAt }: ClaimResult): PackedClaim {
+  const names = new Names();
+  const cells: (string | number)[] = [];
+  const places = new Map<Uint8Array, number>();
+  const bodies: Uint8Array[] = [];
+  let length = 0;
+  for (const { key, tag, version, type, attempts, createdAt, extra, replay, body } of claimed) {
+    let at = places.get(body);
+    if (at === undefined) {
+      at = length;
+      places.set(body, at);
+      bodies.push(body);
+      length += body.length;
+    }
+    cells.push(key, names.place(tag), version, names.place(type), attempts, createdAt, extra ? 1 : 0);
+    cells.push(replay?.at ?? -1, replay?.from ?? 0, at, body.length);
+  }
+  return { names: names.all(), cells, bodies: pack(bodies, length), looked, nextDueAt };
+}
+
+export function decodeClaim({ names, cells, bodies, looked, nextDueAt }: PackedClaim): ClaimResult {
+  const claimed: Claimed[] = [];
+  const copies = new Map<number, Buffer>();
+  for (let cell = 0; cell < cells.length; cell += claimCells) {
+    const bodyAt = cells[cell + 9] as number;
+    let body = copies.get(bodyAt);
+    if (body === undefined) {
+      // A copy of its own for each event: one that hangs must not keep the whole answer's bytes alive.
+      body = Buffer.from(bodies.subarray(bodyAt, bodyAt + (cells[cell + 10] as number)));
+      copies.set(bodyAt, body);
+    }
+    const replayedAt = cells[cell + 7] as number;
+    claimed.push({
+      key: cells[cell] as string,
+      tag: names[cells[cell + 1] as number] as string,
+      version: cells[cell + 2] as number,
+      type: names[cells[cell + 3] as number] as string,
+      attempts: cells[cell + 4] as number,
+      createdAt: cells[cell + 5] as number,
+      extra: cells[cell + 6] === 1,
+      ...(replayedAt >= 0 && { replay: { at: replayedAt, from: cells[cell + 8] as number } }),
+      body,
+    });
+  }
+  return { claimed, looked, nextDueAt };
 }
 
 /** One number per attempt: -2 lost, -1 nothing due, else when the lane next has work. */

@@ -20,6 +20,7 @@ import type {
 } from '../store.ts';
 import { Acceptor } from './accept.ts';
 import { unheld } from './available-at.ts';
+import { Brisk } from './brisk.ts';
 import { Claimer } from './claim.ts';
 import type { SqliteOptions } from './client.ts';
 import { FigureWriter } from './figures.ts';
@@ -59,6 +60,7 @@ class Writer {
   readonly #selectEndpoint: StatementSync;
   readonly #prepared = new Map<string, StatementSync>();
   readonly #path: string;
+  readonly brisk = new Brisk();
   #commits = 0;
   #commitRows = 0;
 
@@ -107,7 +109,13 @@ class Writer {
       .map((events) => this.#acceptor.acceptGroup(events));
     const operations = turn.operations.map((operation) => this.#operate(operation));
     this.#commitRows += finishes.length + accepts.length;
-    return { kind: 'committed', finishes, ...wire.encodeAccepts(accepts), operations };
+    return {
+      kind: 'committed',
+      isBriskTime: this.brisk.isTime(clock.monotonic()),
+      finishes,
+      ...wire.encodeAccepts(accepts),
+      operations,
+    };
   }
 
   #inTransaction<Result>(work: () => Result): Result {
@@ -147,7 +155,7 @@ class Writer {
   #operate(operation: wire.Operation): wire.OperationResult {
     switch (operation.kind) {
       case 'claim':
-        return { kind: 'claim', result: this.#claimer.claim(operation.request) };
+        return { kind: 'claim', ...wire.encodeClaim(this.#claimer.claim(operation.request)) };
       case 'release':
         for (const lease of operation.leases) this.#claimer.release(lease, operation.at);
         return { kind: 'done' };
@@ -345,9 +353,13 @@ function receive(from: MessagePort, message: Message): void {
     const next = receiveMessageOnPort(client);
     if (next !== undefined) sort(client, next.message);
   }
-  if (turns.length > 0) {
-    const answers = writer.run(turns.map(([, turn]) => turn));
-    for (const [index, [client]] of turns.entries()) client.postMessage(answers[index]);
+  const all = turns.map(([, turn]) => turn);
+  for (const shared of writer.brisk.shareOut(all, clock.monotonic())) {
+    const answers = writer.run(shared);
+    for (const [client, turn] of turns) {
+      const answer = answers[shared.indexOf(turn)];
+      if (answer !== undefined) client.postMessage(answer, wire.transferOf(answer));
+    }
   }
   if (closing) closeFile();
 }
