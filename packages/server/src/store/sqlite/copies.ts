@@ -32,11 +32,11 @@ export interface Copy {
 }
 
 /**
- * Pages that are copied in one go (of 16 KiB: 1 MiB), and how long the copy then rests, in parts of the time that took:
+ * Pages that are copied in one go (of 8 KiB: 1 MiB), and how long the copy then rests, in parts of the time that took:
  * a server on the same disk and the same two cores keeps the other half. Publish latency at 200 events/s beside the copy
  * of a store of 130 MiB is printed by test/backup.test.ts.
  */
-const pagesAtOnce = 64;
+const pagesAtOnce = 128;
 const restParts = 1;
 
 const words = new Int32Array(new SharedArrayBuffer(4));

@@ -34,14 +34,19 @@ export function migrateSqlite(path: string, folder?: URL): Migrated {
   }
 }
 
+/**
+ * Pages of 8 KiB in place of 16: a commit writes each page that it touched whole. At fan-out 1 and 10 8.4 and 2.5 KB were
+ * written per delivery for 9.8 and 3.2, the processor time of the first was a seventh less; with 4 KiB 6.3 and 2.4 KB, and no
+ * other gain. A store that is there keeps its own. A page cache of 24 MB is as fast as one of 64 in both.
+ */
 function open(path: string, folder?: URL): { db: DatabaseSync; migrated: Migrated } {
   let db: DatabaseSync | null = null;
   try {
     db = new DatabaseSync(path, { timeout: 5_000 });
     db.exec(
-      'PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;',
+      'PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;',
     );
-    db.exec('PRAGMA cache_size = -24000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;');
+    db.exec('PRAGMA cache_size = -24000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000;');
     return { db, migrated: migrate(db, folder) };
   } catch (error) {
     db?.close();
