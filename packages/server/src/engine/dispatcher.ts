@@ -597,8 +597,7 @@ export class Dispatcher {
         this.#claimAgain = true;
         break;
       }
-      const wanted = this.#behind.has(lane) ? Math.max(0, this.#liveWanted(lane)) : 0;
-      const count = Math.min(wanted, share, left);
+      const count = this.#behind.has(lane) ? Math.min(this.#liveWanted(lane), share, left) : 0;
       left -= count;
       const replayed = this.#replaysBehind.has(lane) ? Math.min(replayedWanted(lane), share, left) : 0;
       left -= replayed;
@@ -611,7 +610,7 @@ export class Dispatcher {
   /** How many more live deliveries a lane takes from the store. */
   #liveWanted(lane: Lane): number {
     const wanted = liveWanted(lane);
-    if (wanted <= 0 || this.#waiting < enoughWaiting) return wanted;
+    if (this.#waiting < enoughWaiting) return wanted;
     return lane.waitingLive < otherLanes.each ? Math.min(wanted, perLane - lane.waitingLive) : 0;
   }
 
@@ -652,7 +651,7 @@ export class Dispatcher {
 
 /** How many more live deliveries a lane takes from the store. One that is only being probed takes no more than the probe. */
 function liveWanted(lane: Lane): number {
-  if (lane.breaker.kind !== 'closed') return 1 - lane.waitingLive - lane.underWay;
+  if (lane.breaker.kind !== 'closed') return Math.max(0, 1 - lane.waitingLive - lane.underWay);
   return lane.waitingLive < water.low * lane.limit ? water.high * lane.limit - lane.waitingLive : 0;
 }
 
@@ -661,7 +660,7 @@ function replayedWanted(lane: Lane): number {
   if (lane.replayBreaker.kind === 'open') return 0;
   const { waitingReplayed, limit } = lane;
   if (lane.breaker.kind !== 'closed' || lane.replayBreaker.kind !== 'closed')
-    return 1 - lane.waiting - lane.underWay;
+    return Math.max(0, 1 - lane.waiting - lane.underWay);
   return waitingReplayed < water.low * limit ? water.high * limit - waitingReplayed : 0;
 }
 

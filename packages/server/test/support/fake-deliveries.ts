@@ -98,6 +98,9 @@ export class FakeDeliveries implements DeliveryStore {
     await this.#enter('claim');
     this.claims.push(request);
     const { now, lanes, others } = request;
+    // As PostgreSQL does.
+    if (lanes.some(({ count, replayed }) => count < 0 || replayed < 0))
+      throw new Error('LIMIT must not be negative');
     const wanted = new Map(lanes.map(({ tag, count, replayed }) => [tag, { live: count, replayed }]));
     const waiting = [...this.rows.values()].filter(({ held }) => !held);
     for (const { claimed } of waiting) {
