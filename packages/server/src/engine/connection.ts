@@ -24,7 +24,7 @@ export interface Target {
   /** Host and port for sentences. */
   label: string;
   /** What every request to this very URL begins with (`beginHead`); a connection serves its whole origin. */
-  head: string;
+  head: Buffer;
 }
 
 export interface ConnectionWiring {

@@ -323,33 +323,32 @@ export class Dispatcher {
 
   /** Gives each lane in the ring its turn, until `most` are under way; false when the lease is over. */
   #turnRing(most: number): boolean {
+    const { clock, store } = this.#parts;
     while (this.#underWay < most) {
-      if (this.#isLeaseOver()) return this.#ring.isEmpty;
+      // Asked before each send: after a pause of the process all its timers fire at once.
+      let now = clock.monotonic();
+      if (now >= store.leaseEndsAt) return this.#ring.isEmpty;
       const lane = this.#ring.next();
       if (lane === undefined) return true;
       let left = this.#ring.quantum;
-      while (this.#begins(lane)) {
+      while (this.#begins(lane, now)) {
         left -= 1;
-        if (left === 0 || this.#underWay >= most || this.#isLeaseOver()) break;
+        if (left === 0 || this.#underWay >= most) break;
+        now = clock.monotonic();
+        if (now >= store.leaseEndsAt) break;
       }
     }
     return true;
   }
 
-  /** Asked before each send: after a pause of the process all its timers fire at once. */
-  #isLeaseOver(): boolean {
-    const { clock, store } = this.#parts;
-    return clock.monotonic() >= store.leaseEndsAt;
-  }
-
-  /** Begins a lane's next attempt, if it may; answers whether it did. */
-  #begins(lane: Lane): boolean {
+  /** Begins a lane's next attempt at `nowMs`, if it may; answers whether it did. */
+  #begins(lane: Lane, nowMs: number): boolean {
     const task = lane.peek();
     if (task === undefined) return false;
     const before = this.#underWay;
     const endpoint = this.#parts.endpoints.peek(lane.tag, task.version);
     if (endpoint === null) this.#readEndpoint(lane);
-    else this.#turn(lane, endpoint, this.#parts.clock.monotonic());
+    else this.#turn(lane, endpoint, nowMs);
     return this.#underWay > before;
   }
 
