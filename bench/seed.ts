@@ -93,8 +93,13 @@ async function seed(order: SeedOrder): Promise<void> {
     await Promise.all(
       accepted.births.map(async ({ tag, leased }) => {
         if (!leased) throw new Error('a delivery was born unclaimed: the calls are too large');
-        const { kind } = await store.finish(makeRecord(event, tag));
-        if (kind === 'lost') throw new Error('a delivery was not held any more');
+        await new Promise<void>((resolve, reject) => {
+          store.finish(makeRecord(event, tag), (outcome) => {
+            if (outcome instanceof Error) reject(outcome);
+            else if (outcome.kind === 'lost') reject(new Error('a delivery was not held any more'));
+            else resolve();
+          });
+        });
       }),
     );
   };

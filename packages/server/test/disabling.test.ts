@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { lookForFailing } from '../src/platform/failing.ts';
+import { finishOne } from '../src/store/conformance/bed.ts';
 import { makeWebhook, newEvent, patchWebhook, publish, until } from './support/calls.ts';
 import { type ControlPlane, startControlPlane } from './support/control.ts';
 import { startReceivers } from './support/house.ts';
@@ -35,7 +36,7 @@ describe('by the clock', () => {
     const now = platform.clock.now();
     const { claimed } = await store.claim({ now, lanes: [], others: { lanes: 64, each: 8 } });
     for (const { key, tag, attempts, extra, body: sent } of claimed) {
-      await store.finish({
+      await finishOne(store, {
         key,
         tag,
         extra,

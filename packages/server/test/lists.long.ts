@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock as clock } from '../src/clock.ts';
 import { newSortableId } from '../src/id.ts';
+import { finishOne } from '../src/store/conformance/bed.ts';
 import { type DeliveryFilter, listDeliveries as readDeliveries } from '../src/store/control/delivery-list.ts';
 import { listEvents } from '../src/store/control/history.ts';
 import { openSqliteStore } from '../src/store/sqlite/client.ts';
@@ -77,7 +78,7 @@ async function deliver(tag: string, teamId: string, from: number): Promise<void>
     });
     await store.accept({ events });
     await Promise.all(
-      events.map((event, index) => store.finish(attempt(event, tag, (from + start + index) % 100 === 0))),
+      events.map((event, index) => finishOne(store, attempt(event, tag, (from + start + index) % 100 === 0))),
     );
   }
 }

@@ -4,7 +4,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
-import { addTeam, addWebhook, attemptOf, newEvent, startAt } from '../src/store/conformance/bed.ts';
+import {
+  addTeam,
+  addWebhook,
+  attemptOf,
+  finishOne,
+  newEvent,
+  startAt,
+} from '../src/store/conformance/bed.ts';
 import { openPostgresStore } from '../src/store/postgres/client.ts';
 import type { Claimed, Store } from '../src/store/store.ts';
 import { checkPlans } from './support/plans.ts';
@@ -71,7 +78,7 @@ async function claim(each: number): Promise<Claimed[]> {
 }
 
 const finish = (claimed: Claimed[]) =>
-  Promise.all(claimed.map((one) => sending.finish(attemptOf(one, { kind: 'delivered' }, Date.now()))));
+  Promise.all(claimed.map((one) => finishOne(sending, attemptOf(one, { kind: 'delivered' }, Date.now()))));
 
 /** Lets deliveries of all lanes go through; answers how many. */
 async function pass(): Promise<number> {

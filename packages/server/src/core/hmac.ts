@@ -51,7 +51,8 @@ export class HmacKey {
   sign(prefix: string, body: Uint8Array, encoding: 'hex' | 'base64'): string {
     const bodyAt = BLOCK_BYTES + prefix.length;
     const length = bodyAt + body.length;
-    const message = length > SHARED_BYTES ? Buffer.allocUnsafe(length) : sharedMessage(this.#algorithm, length);
+    const message =
+      length > SHARED_BYTES ? Buffer.allocUnsafe(length) : sharedMessage(this.#algorithm, length);
     message.set(this.#inner);
     if (prefix !== '') message.write(prefix, BLOCK_BYTES, 'latin1');
     message.set(body, bodyAt);

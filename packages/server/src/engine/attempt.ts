@@ -7,7 +7,7 @@ import { headerOf } from '../core/header-lines.ts';
 import { signStandard, signVercel } from '../core/signing.ts';
 import type { AttemptRecord, Replayed } from '../store/store.ts';
 import type { Endpoint } from './endpoints.ts';
-import type { SendRequest, SendResult } from './sender.ts';
+import type { SendRequest, SendResponse, SendResult } from './sender.ts';
 
 /** A delivery in this process's hands, waiting for its attempt or in it. */
 export interface Task {
@@ -65,6 +65,8 @@ export interface Settled {
   cause: Cause | null;
   /** What the system said of it, for the record: an error's text, a redirect's target. */
   detail: string | null;
+  /** The answer's Retry-After, which only a failure can have. */
+  retryAfter: string | null;
   /** Trouble that calls for fewer requests at once: timeouts, 429, 503. */
   overloaded: boolean;
 }
@@ -73,14 +75,20 @@ export function settle(result: SendResult): Settled {
   if (result.kind === 'broken') {
     const { cause, message, response } = result;
     const overloaded = cause.startsWith('timeout_');
-    return { success: false, status: response?.status ?? null, cause, detail: message, overloaded };
+    const status = response?.status ?? null;
+    return { success: false, status, cause, detail: message, retryAfter: retryAfterOf(response), overloaded };
   }
   const { status, headers } = result.response;
   const cause = causeOfStatus(status);
-  if (cause === null) return { success: true, status, cause, detail: null, overloaded: false };
+  if (cause === null)
+    return { success: true, status, cause, detail: null, retryAfter: null, overloaded: false };
   const detail = cause === 'redirect' ? headerOf(headers, 'location') : null;
-  return { success: false, status, cause, detail, overloaded: status === 429 || status === 503 };
+  const retryAfter = retryAfterOf(result.response);
+  return { success: false, status, cause, detail, retryAfter, overloaded: status === 429 || status === 503 };
 }
+
+const retryAfterOf = (response: SendResponse | null): string | null =>
+  response === null ? null : headerOf(response.headers, 'retry-after');
 
 /** The record of a settled attempt and the state it causes. */
 export function record(
@@ -92,20 +100,14 @@ export function record(
   settings: AttemptSettings,
 ): AttemptRecord {
   const { response, timings } = result;
-  const next = decideNext(
-    {
-      ...settled,
-      retryAfter: settled.success || response === null ? null : headerOf(response.headers, 'retry-after'),
-    },
-    {
-      scheduleMs: settings.scheduleMs,
-      number: task.number - (task.replay?.from ?? 0),
-      extra: task.extra && task.replay === undefined,
-      createdAt: task.replay?.at ?? task.createdAt,
-      now: at.now,
-      random: at.random,
-    },
-  );
+  const next = decideNext(settled, {
+    scheduleMs: settings.scheduleMs,
+    number: task.number - (task.replay?.from ?? 0),
+    extra: task.extra && task.replay === undefined,
+    createdAt: task.replay?.at ?? task.createdAt,
+    now: at.now,
+    random: at.random,
+  });
   return {
     key: task.key,
     tag: task.tag,

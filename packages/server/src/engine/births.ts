@@ -1,6 +1,7 @@
 // Deliveries on their way from the thread that accepted their events to the one that sends them: flat arrays and one
 // transferred buffer, one message per round of the event loop. What all deliveries of an event share travels once,
 // and every tag and type once in a message, so that they are one string for all tasks on the other side.
+import { Names } from '../core/names.ts';
 import type { Birth, NewEvent } from '../store/store.ts';
 import type { Task } from './attempt.ts';
 
@@ -16,7 +17,7 @@ export interface BirthMessage {
 /** Collects births and hands them on. */
 export class BirthSender {
   readonly #post: (message: BirthMessage, transfer: ArrayBuffer[]) => void;
-  #names = new Map<string, number>();
+  #names = new Names();
   #cells: (string | number)[] = [];
   #bodies: Uint8Array[] = [];
   #length = 0;
@@ -30,11 +31,11 @@ export class BirthSender {
   take({ uid, type, acceptedAt, body }: NewEvent, born: Birth[]): void {
     if (!born.some(({ leased }) => leased)) return;
     const cells = this.#cells;
-    const countAt = cells.push(uid, this.#place(type), acceptedAt, body.length, 0) - 1;
+    const countAt = cells.push(uid, this.#names.place(type), acceptedAt, body.length, 0) - 1;
     let count = 0;
     for (const { tag, version, leased } of born) {
       if (!leased) continue;
-      cells.push(this.#place(tag), version);
+      cells.push(this.#names.place(tag), version);
       count += 1;
     }
     cells[countAt] = count;
@@ -45,15 +46,6 @@ export class BirthSender {
     setImmediate(() => this.#flush());
   }
 
-  #place(name: string): number {
-    let place = this.#names.get(name);
-    if (place === undefined) {
-      place = this.#names.size;
-      this.#names.set(name, place);
-    }
-    return place;
-  }
-
   #flush(): void {
     this.#scheduled = false;
     const bodies = new Uint8Array(this.#length);
@@ -62,9 +54,9 @@ export class BirthSender {
       bodies.set(body, at);
       at += body.length;
     }
-    const names = [...this.#names.keys()];
+    const names = this.#names.all();
     this.#post({ kind: 'births', names, cells: this.#cells, bodies }, [bodies.buffer]);
-    this.#names = new Map();
+    this.#names = new Names();
     this.#cells = [];
     this.#bodies = [];
     this.#length = 0;

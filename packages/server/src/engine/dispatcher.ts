@@ -5,7 +5,14 @@
 //           ├─▶ lane's queue ─▶ ring ┤
 //   claims ─┘                        └─▶ given back (breaker open, disabled, stopping)
 import type { Clock, Timer } from '../clock.ts';
-import type { Claimed, ClaimRequest, ClaimResult, DeliveryStore, Lease } from '../store/store.ts';
+import type {
+  AttemptRecord,
+  Claimed,
+  ClaimRequest,
+  ClaimResult,
+  DeliveryStore,
+  Lease,
+} from '../store/store.ts';
 import { type AttemptSettings, prepare, record, type Settled, settle, type Task } from './attempt.ts';
 import type { Endpoint, EndpointBook } from './endpoints.ts';
 import { Lane, type ReplayStart } from './lane.ts';
@@ -107,8 +114,8 @@ export class Dispatcher {
   #dueTimer: Timer | null = null;
   #pollTimer: Timer | null = null;
   #leaseTimer: Timer | null = null;
-  /** How many leases have ended: what began under one of them may not go any more. */
-  #leases = 0;
+  /** What attempts ask that begin under the present lease: whether they may still go. */
+  #mayGo = this.#grant();
   #stopping = false;
   #abandoned = false;
   /** Attempts not recorded yet, claims and deliveries on their way back: what a stop waits for. */
@@ -146,10 +153,17 @@ export class Dispatcher {
 
   /** What waits here is others' by now, and so is what is under way: its record will find that out. */
   #forgetAll(): void {
-    this.#leases += 1;
+    this.#mayGo = this.#grant();
     for (const lane of this.#lanes.values()) this.#takeAll(lane);
     this.#othersDue = true;
     this.#claimSoon();
+  }
+
+  /** The answer is no for ever once another lease has begun. */
+  #grant(): () => boolean {
+    const mayGo = () =>
+      this.#mayGo === mayGo && this.#parts.clock.monotonic() < this.#parts.store.leaseEndsAt;
+    return mayGo;
   }
 
   /** A lease that is over may yet be renewed: what waits is looked at again before long. */
@@ -430,12 +444,10 @@ export class Dispatcher {
   }
 
   #start(lane: Lane, task: Task, endpoint: Endpoint, nowMs: number): void {
-    const { clock, sender, settings, store } = this.#parts;
-    const lease = this.#leases;
-    const mayGo = () => this.#leases === lease && clock.monotonic() < store.leaseEndsAt;
+    const { clock, sender, settings } = this.#parts;
     const startedAt = clock.now();
     const span = this.#parts.startSpan(task, endpoint);
-    const request = prepare(task, endpoint, settings, startedAt, span.traceparent, mayGo);
+    const request = prepare(task, endpoint, settings, startedAt, span.traceparent, this.#mayGo);
     const unproven = lane.standing !== 'proven';
     const replayed = task.replay !== undefined;
     lane.started(endpoint, nowMs, replayed);
@@ -450,12 +462,8 @@ export class Dispatcher {
       if (unproven) this.#unproven -= 1;
       this.#judgeLane(lane, settled, { tookMs: result.timings.totalMs, replayed });
       const at = { startedAt, now: clock.now(), random: clock.random() };
-      this.#write(task, record(task, request, result, settled, at, settings), {
-        task,
-        endpoint,
-        result,
-        settled,
-      });
+      const written = record(task, request, result, settled, at, settings);
+      this.#write(written, { task, endpoint, result, settled, next: written.next.kind });
       if (lane.waiting > 0) this.#enter(lane);
       else if (this.#wantsMore(lane)) this.#claimSoon();
       this.#pumpSoon();
@@ -513,20 +521,19 @@ export class Dispatcher {
     }
   }
 
-  #write(task: Task, written: ReturnType<typeof record>, news: Omit<AttemptNews, 'next'>): void {
-    this.#parts.store.finish(written).then(
-      (outcome) => {
-        this.#parts.onAttempt({ ...news, next: outcome.kind === 'lost' ? 'lost' : written.next.kind });
-        if (outcome.kind === 'written' && outcome.dueAt !== null) this.noteDue(outcome.dueAt);
-        this.#settleOne();
-      },
-      (error: unknown) => {
+  #write(written: AttemptRecord, news: AttemptNews): void {
+    this.#parts.store.finish(written, (outcome) => {
+      if (outcome instanceof Error) {
         // Nothing was written, so the delivery is still pending and held: it goes back, and is sent again.
-        this.#parts.onFault(error, 'recording an attempt');
-        this.#giveBackSoon([task]);
-        this.#settleOne();
-      },
-    );
+        this.#parts.onFault(outcome, 'recording an attempt');
+        this.#giveBackSoon([news.task]);
+      } else {
+        if (outcome.kind === 'lost') news.next = 'lost';
+        else if (outcome.dueAt !== null) this.noteDue(outcome.dueAt);
+        this.#parts.onAttempt(news);
+      }
+      this.#settleOne();
+    });
   }
 
   /** Gives deliveries back, due at `at` (epoch ms). Until the store takes them they stay ours: nobody else sends them. */

@@ -4,13 +4,14 @@
 import { createSecureContext } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
+import { explainCause } from '../core/cause.ts';
 import type { Target } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { createDeadlines } from './deadlines.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import { judgeUrl, type Networks, type OwnAddress } from './guard.ts';
 import { isClosedByPeer } from './network-cause.ts';
-import { beginHead, RequestWriter } from './request-writer.ts';
+import { beginHead, isSendable, RequestWriter } from './request-writer.ts';
 import type { Resolver } from './resolver.ts';
 import type { Sender, SendResult } from './sender.ts';
 
@@ -132,6 +133,11 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
       }
       if (!found.ok) {
         process.nextTick(done, refuse(found.cause, found.sentence));
+        return;
+      }
+      if (!isSendable(request.headers)) {
+        const context = { host: found.target.label, detail: 'its headers cannot be sent' };
+        process.nextTick(done, refuse('internal_error', explainCause('internal_error', context)));
         return;
       }
       const exchange = new Exchange(request, found.target, owner, done);

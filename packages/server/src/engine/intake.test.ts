@@ -23,7 +23,7 @@ function setUp() {
 test('nobody waits while few deliveries do, or while the engine has time', () => {
   const { load, gone, call, flood } = setUp();
   flood();
-  load.waiting = 1_000;
+  load.waiting = 500;
   call('few');
   load.waiting = 1_000_000;
   load.share = 0.5;
@@ -39,11 +39,11 @@ test('a team that causes much waits until the engine has caught up, and then all
   call('b');
   await clock.advance(10);
   assert.deepEqual(gone, []);
-  load.waiting = 700;
+  load.waiting = 300;
   call('c');
   await clock.advance(5);
   assert.deepEqual(gone, [], 'there is still enough to do');
-  load.waiting = 500;
+  load.waiting = 250;
   await clock.advance(1);
   assert.deepEqual(gone, ['a', 'b', 'c']);
 });

@@ -13,8 +13,8 @@ export interface EngineLoad {
 }
 
 /** So many deliveries may wait in memory before anybody who publishes does, and so many are left when they go on. */
-const enoughWaiting = 1_024;
-const fewWaiting = 512;
+const enoughWaiting = 512;
+const fewWaiting = 256;
 /** And only while the engine's thread has so little idle time: deliveries that wait for slow endpoints slow nobody down. */
 const busyShare = 0.9;
 /** How long `busy` is looked at. */

@@ -2,10 +2,7 @@
 // how it travels (HTTP/1.1 in production, a fake in tests) is the business of whoever implements this.
 import type { Cause } from '../core/cause.ts';
 
-/**
- * One request, ready to go. `headers` are `name: value` and CRLF each, as they travel; names are lower case. They are not
- * looked at again: whoever puts them together takes nothing into them that was not checked where it came in.
- */
+/** One request, ready to go. `headers` are `name: value` and CRLF each, as they travel; names are lower case. */
 export interface SendRequest {
   url: string;
   headers: string;

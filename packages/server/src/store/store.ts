@@ -324,7 +324,11 @@ export interface DeliveryStore {
   readonly leaseEndsAt: number;
   listen(listener: DeliveryListener): void;
   claim(request: ClaimRequest): Promise<ClaimResult>;
-  finish(record: AttemptRecord): Promise<FinishOutcome>;
+  /**
+   * Writes an attempt down and tells `done` once, never before `finish` has returned; an Error says that nothing was
+   * written. No promise, since there is one of these for each delivery.
+   */
+  finish(record: AttemptRecord, done: (outcome: FinishOutcome | Error) => void): void;
   /** Gives unsent deliveries back, due at `at` (epoch ms): no attempt is used up. */
   release(leases: Lease[], at: number): Promise<void>;
   /** Whether the lane of `tag` may be given deliveries at birth (its breaker is closed). */

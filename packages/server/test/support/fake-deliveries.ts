@@ -129,7 +129,11 @@ export class FakeDeliveries implements DeliveryStore {
     return result;
   }
 
-  async finish(record: AttemptRecord): Promise<FinishOutcome> {
+  finish(record: AttemptRecord, done: (outcome: FinishOutcome | Error) => void): void {
+    this.#finish(record).then(done, done);
+  }
+
+  async #finish(record: AttemptRecord): Promise<FinishOutcome> {
     await this.#enter('finish');
     const row = this.rows.get(record.key);
     if (row?.held !== true) return { kind: 'lost' };

@@ -7,6 +7,7 @@ import {
   addWebhook,
   attemptOf,
   claimLane,
+  finishOne,
   newEvent,
   startAt,
 } from '../../src/store/conformance/bed.ts';
@@ -89,9 +90,9 @@ export async function checkPlans(store: Store, admin: pg.Client, rows: number): 
     await store.accept({ events: [{ ...event, uid: newEvent(team).uid }] });
     const [held, other, failing] = await claimLane(store, tag, startAt);
     assert.ok(held !== undefined && other !== undefined && failing !== undefined);
-    await store.finish(attemptOf(held, { kind: 'delivered' }));
+    await finishOne(store, attemptOf(held, { kind: 'delivered' }));
     await store.release([{ key: other.key, tag, bytes: 1 }], startAt);
-    await store.finish(attemptOf(failing, { kind: 'retry', at: startAt }));
+    await finishOne(store, attemptOf(failing, { kind: 'retry', at: startAt }));
   } finally {
     pg.Client.prototype.query = query;
   }

@@ -62,10 +62,11 @@ function trustNobody(store: DeliveryStore): DeliveryStore {
 /** A retry is written down for a day that nobody will see. */
 function forgetRetries(store: DeliveryStore): DeliveryStore {
   return replaceCalls(store, {
-    finish(record) {
+    finish(record, done) {
       const { next } = record;
-      return store.finish(
+      store.finish(
         next.kind === 'retry' ? { ...record, next: { ...next, at: next.at + neverMs } } : record,
+        done,
       );
     },
   });

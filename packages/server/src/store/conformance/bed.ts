@@ -19,6 +19,8 @@ import type {
   Change,
   ChangeOutcome,
   Claimed,
+  DeliveryStore,
+  FinishOutcome,
   NewEvent,
   Next,
   Step,
@@ -267,6 +269,12 @@ export function attemptOf(held: Held, next: Next, endedAt = startAt): AttemptRec
 }
 
 /** Claims of one lane alone. */
+/** Writes an attempt down and answers with what came of it. */
+export const finishOne = (store: DeliveryStore, record: AttemptRecord): Promise<FinishOutcome> =>
+  new Promise((resolve, reject) => {
+    store.finish(record, (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)));
+  });
+
 export async function claimLane(store: Store, tag: string, now: number, count = 10): Promise<Claimed[]> {
   const { claimed } = await store.claim({
     now,

@@ -15,6 +15,7 @@ import {
   claimLane,
   claimOthers,
   countAudit,
+  finishOne,
   leaseOf,
   newEvent,
   type OpenStore,
@@ -159,7 +160,7 @@ export function describeChanging(open: OpenStore): void {
         const team = await addTeam(store);
         const { tag } = await addWebhook(store, team);
         const held = await publishHeld(store, newEvent(team));
-        await store.finish(attemptOf(held, { kind: 'retry', at: startAt + 900_000 }));
+        await finishOne(store, attemptOf(held, { kind: 'retry', at: startAt + 900_000 }));
         await claimOthers(store, startAt);
         await change(store, { steps: [], touched: [tag], now: startAt + 1 });
         const { looked } = await claimOthers(store, startAt + 1);
@@ -217,7 +218,7 @@ export function describeChanging(open: OpenStore): void {
             of([insertMeta(store, 'half'), { query: brokenQuery(store) }], { events: [newEvent(team)] }),
           ),
           store.change(of([insertMeta(store, 'whole')])),
-          store.finish(attemptOf(finished, { kind: 'delivered' })),
+          finishOne(store, attemptOf(finished, { kind: 'delivered' })),
           store.accept({ events: [event] }),
           store.release([leaseOf(released)], startAt),
           store.accept({ events: [newEvent(team, { id: 'neighbour', payload: { other: true } })] }),
@@ -257,7 +258,7 @@ export function describeChanging(open: OpenStore): void {
         const events = Array.from({ length: 50 }, () => newEvent(team));
         const calls = Promise.all([
           ...events.map((event) => store.accept({ events: [event] })),
-          store.finish(attemptOf(held, { kind: 'delivered' })),
+          finishOne(store, attemptOf(held, { kind: 'delivered' })),
           store.change(of([insertMeta(store, 'a')])),
           store.read(store.queries.selectFrom('meta').selectAll().compile()),
         ]);

@@ -10,6 +10,7 @@ import {
   claimOthers,
   disable,
   enable,
+  finishOne,
   leaseOf,
   newEvent,
   type OpenStore,
@@ -165,7 +166,7 @@ export function describeClaiming(open: OpenStore): void {
         const { tag } = await addWebhook(store, team);
         const held = await publishHeld(store, newEvent(team));
         const at = startAt + 5 * minute;
-        assert.deepEqual(await store.finish(attemptOf(held, { kind: 'retry', at })), {
+        assert.deepEqual(await finishOne(store, attemptOf(held, { kind: 'retry', at })), {
           kind: 'written',
           dueAt: at,
         });
@@ -202,7 +203,7 @@ export function describeClaiming(open: OpenStore): void {
         let hook = await addWebhook(store, team);
         const retried = await publishHeld(store, newEvent(team));
         const released = await publishHeld(store, newEvent(team));
-        await store.finish(attemptOf(retried, { kind: 'retry', at: startAt + 10 * minute }));
+        await finishOne(store, attemptOf(retried, { kind: 'retry', at: startAt + 10 * minute }));
         // Four minutes of the wait are over when it is disabled for an hour.
         hook = await disable(store, hook, startAt + 4 * minute);
         await store.release([leaseOf(released)], startAt + 5 * minute);
@@ -227,7 +228,7 @@ export function describeClaiming(open: OpenStore): void {
         const held = await publishHeld(store, newEvent(team));
         hook = await disable(store, hook, startAt);
         const endedAt = startAt + 20_000;
-        await store.finish(attemptOf(held, { kind: 'retry', at: endedAt + minute }, endedAt));
+        await finishOne(store, attemptOf(held, { kind: 'retry', at: endedAt + minute }, endedAt));
         const enabledAt = startAt + 10 * minute;
         await enable(store, hook, enabledAt);
         assert.deepEqual((await claimOthers(store, enabledAt + minute - 1)).claimed, []);
@@ -251,7 +252,7 @@ export function describeClaiming(open: OpenStore): void {
           extra: false,
           body: event.body,
         };
-        await store.finish(attemptOf(held, { kind: 'retry', at: startAt + minute }));
+        await finishOne(store, attemptOf(held, { kind: 'retry', at: startAt + minute }));
         for (const { tag } of hooks) await store.holdLane(tag, startAt + 1_000 * minute);
         await store.sweep(startAt + 1);
         const first = await claimOthers(store, startAt + 1);
@@ -284,7 +285,7 @@ export function describeClaiming(open: OpenStore): void {
           others: { lanes: 0, each: 0 },
         });
         assert.deepEqual([full.claimed.length, full.looked], [0, [{ tag, more: true, moreReplayed: false }]]);
-        await store.finish(attemptOf(first, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(first, { kind: 'delivered' }));
         assert.equal((await claimLane(store, tag, startAt)).length, 1);
       }),
     );
@@ -302,7 +303,7 @@ export function describeClaiming(open: OpenStore): void {
         assert.equal((await claimLane(store, tag, startAt + minute, 2)).length, 2);
         await store.release([leaseOf(first)], startAt - minute);
         assert.equal((await claimLane(store, tag, startAt + minute, 1))[0]?.key, first.key);
-        await store.finish(attemptOf(second, { kind: 'retry', at: startAt - 2 * minute }));
+        await finishOne(store, attemptOf(second, { kind: 'retry', at: startAt - 2 * minute }));
         assert.equal((await claimLane(store, tag, startAt + minute, 1))[0]?.key, second.key);
         await store.release([leaseOf(first)], startAt - 3 * minute);
         const { claimed } = await claimOthers(store, startAt + minute, 1);
@@ -331,7 +332,7 @@ export function describeClaiming(open: OpenStore): void {
         const team = await addTeam(store);
         await addWebhook(store, team);
         const held = await publishHeld(store, newEvent(team));
-        await store.finish(attemptOf(held, { kind: 'retry', at: startAt + minute }));
+        await finishOne(store, attemptOf(held, { kind: 'retry', at: startAt + minute }));
         assert.equal(await countLeased(store, team, 1), 1);
       }),
     );

@@ -20,6 +20,7 @@ import {
   auditStep,
   change,
   claimLane,
+  finishOne,
   newEvent,
   type OpenStore,
   onStore,
@@ -53,16 +54,16 @@ export function describeCounting(open: OpenStore): void {
         const held = [];
         for (let i = 0; i < 4; i++) held.push(await publishHeld(store, newEvent(team)));
         const [first, second, third, fourth] = held as [(typeof held)[0], ...typeof held];
-        await store.finish(attemptOf(first, { kind: 'delivered' }));
-        await store.finish(attemptOf(second as typeof first, { kind: 'failed' }));
-        await store.finish({
+        await finishOne(store, attemptOf(first, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(second as typeof first, { kind: 'failed' }));
+        await finishOne(store, {
           ...attemptOf(third as typeof first, { kind: 'retry', at: startAt + day }),
           durationMs: 3_000,
         });
         // An hour later.
         const late = attemptOf(fourth as typeof first, { kind: 'delivered' }, startAt + hourMs);
-        await store.finish(late);
-        assert.equal((await store.finish(late)).kind, 'lost');
+        await finishOne(store, late);
+        assert.equal((await finishOne(store, late)).kind, 'lost');
 
         const hour = startOf(startAt, hourMs);
         assert.deepEqual(await teamOf(store, team), [
@@ -128,8 +129,8 @@ export function describeCounting(open: OpenStore): void {
         await publishHeld(store, newEvent(team, { at: startAt + 2 }));
         const [first] = await store.backlogs([tag]);
         assert.deepEqual(first, { tag, pending: 3, oldestKey: ended.key });
-        await store.finish(attemptOf(ended, { kind: 'failed' }));
-        await store.finish(attemptOf(retried, { kind: 'retry', at: startAt + 10 }));
+        await finishOne(store, attemptOf(ended, { kind: 'failed' }));
+        await finishOne(store, attemptOf(retried, { kind: 'retry', at: startAt + 10 }));
         assert.deepEqual(await store.backlogs([tag, other.tag]), [
           { tag, pending: 2, oldestKey: retried.key },
           { tag: other.tag, pending: 0, oldestKey: null },
@@ -141,7 +142,7 @@ export function describeCounting(open: OpenStore): void {
         const next = await opened.reopen(startAt + 1_000);
         assert.equal(await backlogOf(next, tag), 3);
         for (const claimed of await claimLane(next, tag, startAt + 1_000)) {
-          await next.finish(attemptOf(claimed, { kind: 'delivered' }));
+          await finishOne(next, attemptOf(claimed, { kind: 'delivered' }));
         }
         assert.deepEqual(await next.backlogs([tag]), [{ tag, pending: 0, oldestKey: null }]);
         await publish(next, newEvent(team, { at: startAt + 2_000 }));
@@ -158,7 +159,7 @@ export function describeCounting(open: OpenStore): void {
         const { tag } = await addWebhook(store, team);
         const attempt = async (at: number, kind: 'delivered' | 'failed') => {
           const held = await publishHeld(store, newEvent(team, { at }));
-          await store.finish(attemptOf(held, { kind }, at));
+          await finishOne(store, attemptOf(held, { kind }, at));
           await store.writeFigures();
           const row = (await readHealth(store, [tag])).get(tag);
           return [row?.failing_since, row?.last_failure_at, row?.last_success_at, row?.last_end_state];
@@ -209,7 +210,7 @@ export function describeCounting(open: OpenStore): void {
         for (let minute = 0; minute < 30; minute++) {
           const at = startAt + minute * minuteMs;
           const held = await publishHeld(store, newEvent(team, { at }));
-          await store.finish(attemptOf(held, { kind: 'delivered' }, at + 10));
+          await finishOne(store, attemptOf(held, { kind: 'delivered' }, at + 10));
         }
         await store.writeFigures();
         const left = async () => [

@@ -6,6 +6,7 @@ import {
   addTeam,
   addWebhook,
   attemptOf,
+  finishOne,
   leaseOf,
   newEvent,
   type OpenStore,
@@ -68,7 +69,7 @@ export function describeFeeding(open: OpenStore): void {
           status: 503,
           cause: 'status_503',
         };
-        await store.finish(attempt);
+        await finishOne(store, attempt);
         const lost = { ...held, key: first.uid + gone.tag, tag: gone.tag };
         await store.release([leaseOf(lost)], startAt);
         await remove(store, gone, startAt + 10);
@@ -105,7 +106,7 @@ export function describeFeeding(open: OpenStore): void {
         const from = await store.feedPosition();
         for (let i = 0; i < 12; i++) {
           const held = await publishHeld(store, newEvent(team));
-          if (i % 2 === 0) await store.finish(attemptOf(held, { kind: 'delivered' }));
+          if (i % 2 === 0) await finishOne(store, attemptOf(held, { kind: 'delivered' }));
           if (i % 3 === 0) await store.accept({ events: [newEvent(team), newEvent(team)] });
         }
         const whole = await readAll(store, [team], from);

@@ -14,6 +14,7 @@ import {
   countRows,
   disable,
   enable,
+  finishOne,
   type Held,
   leaseOf,
   newEvent,
@@ -56,7 +57,7 @@ export function describeFinishing(open: OpenStore): void {
         await addWebhook(store, team);
         for (const kind of ['delivered', 'failed'] as const) {
           const held = await publishHeld(store, newEvent(team));
-          assert.deepEqual(await store.finish(attemptOf(held, { kind }, startAt + 40)), {
+          assert.deepEqual(await finishOne(store, attemptOf(held, { kind }, startAt + 40)), {
             kind: 'written',
             dueAt: null,
           });
@@ -76,7 +77,7 @@ export function describeFinishing(open: OpenStore): void {
       shared(async (store) => {
         const { held } = await oneHeld(store);
         const record = { ...attemptOf(held, { kind: 'retry', at: retryAt }), detail: 'why', truncated: true };
-        await store.finish(record);
+        await finishOne(store, record);
         const [attempt, ...rest] = await listAttempts(store, held.key);
         assert.equal(rest.length, 0);
         assert.ok(attempt !== undefined);
@@ -106,11 +107,11 @@ export function describeFinishing(open: OpenStore): void {
       onStore(open, async (store) => {
         const { held } = await oneHeld(store);
         const [first, second] = await Promise.all([
-          store.finish(attemptOf(held, { kind: 'delivered' })),
-          store.finish(attemptOf(held, { kind: 'failed' })),
+          finishOne(store, attemptOf(held, { kind: 'delivered' })),
+          finishOne(store, attemptOf(held, { kind: 'failed' })),
         ]);
         assert.deepEqual([first?.kind, second?.kind], ['written', 'lost']);
-        assert.equal((await store.finish(attemptOf(held, { kind: 'retry', at: retryAt }))).kind, 'lost');
+        assert.equal((await finishOne(store, attemptOf(held, { kind: 'retry', at: retryAt }))).kind, 'lost');
         assert.equal(await stateOf(store, held.key), 'delivered 1');
         assert.equal((await listAttempts(store, held.key)).length, 1);
         assert.deepEqual(await store.figures().then(({ pending, held: count }) => [pending, count]), [0, 0]);
@@ -122,14 +123,14 @@ export function describeFinishing(open: OpenStore): void {
       shared(async (store) => {
         const { hook, held } = await oneHeld(store);
         await store.release([leaseOf(held)], startAt);
-        assert.equal((await store.finish(attemptOf(held, { kind: 'delivered' }))).kind, 'lost');
+        assert.equal((await finishOne(store, attemptOf(held, { kind: 'delivered' }))).kind, 'lost');
         assert.equal(
-          (await store.finish({ ...attemptOf(held, { kind: 'delivered' }), extra: true })).kind,
+          (await finishOne(store, { ...attemptOf(held, { kind: 'delivered' }), extra: true })).kind,
           'lost',
         );
         assert.equal(await stateOf(store, held.key), 'pending 0');
         const again = await claimOne(store, hook.tag, startAt);
-        assert.equal((await store.finish(attemptOf(again, { kind: 'delivered' }))).kind, 'written');
+        assert.equal((await finishOne(store, attemptOf(again, { kind: 'delivered' }))).kind, 'written');
       }),
     );
 
@@ -140,13 +141,13 @@ export function describeFinishing(open: OpenStore): void {
         let now = startAt;
         let current: Held = held;
         for (let number = 1; number <= 3; number++) {
-          await store.finish(attemptOf(current, { kind: 'retry', at: now + minute }, now));
+          await finishOne(store, attemptOf(current, { kind: 'retry', at: now + minute }, now));
           assert.equal(await stateOf(store, held.key), `pending ${number}`);
           now += minute;
           current = await claimOne(store, hook.tag, now);
           assert.equal(current.attempts, number);
         }
-        await store.finish(attemptOf(current, { kind: 'failed' }, now));
+        await finishOne(store, attemptOf(current, { kind: 'failed' }, now));
         assert.equal(await stateOf(store, held.key), 'failed 4');
         assert.deepEqual(
           (await listAttempts(store, held.key)).map(({ number }) => number),
@@ -178,7 +179,7 @@ export function describeFinishing(open: OpenStore): void {
         await store.release([leaseOf(held)], startAt - minute);
         assert.equal((await store.figures()).held, 0);
         const again = await claimOne(store, hook.tag, startAt);
-        await store.finish(attemptOf(again, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(again, { kind: 'delivered' }));
         await store.release([leaseOf(held)], startAt);
         assert.equal(await stateOf(store, held.key), 'delivered 1');
         const figures = await store.figures();
@@ -194,13 +195,13 @@ export function describeFinishing(open: OpenStore): void {
       'a waiting delivery is due now, and the schedule goes on from that attempt',
       shared(async (store) => {
         const { hook, held } = await oneHeld(store);
-        await store.finish(attemptOf(held, { kind: 'retry', at: retryAt }));
+        await finishOne(store, attemptOf(held, { kind: 'retry', at: retryAt }));
         assert.equal(await redeliver(store, held.key, startAt + 1), 'queued');
         const again = await claimOne(store, hook.tag, startAt + 1);
         assert.deepEqual([again.extra, again.attempts], [false, 1]);
         const later = retryAt + minute;
         // One call, one attempt: the next one waits its time again.
-        const finished = await store.finish(attemptOf(again, { kind: 'retry', at: later }, startAt + 50));
+        const finished = await finishOne(store, attemptOf(again, { kind: 'retry', at: later }, startAt + 50));
         assert.deepEqual(finished, { kind: 'written', dueAt: later });
         assert.deepEqual(await claimLane(store, hook.tag, later - 1), []);
         await claimOne(store, hook.tag, later);
@@ -215,10 +216,10 @@ export function describeFinishing(open: OpenStore): void {
         assert.equal(await redeliver(store, held.key), 'queued');
         assert.deepEqual(await claimLane(store, hook.tag, startAt), [], 'nobody else gets it meanwhile');
         const endedAt = startAt + 70;
-        const finished = await store.finish(attemptOf(held, { kind: 'retry', at: retryAt }, endedAt));
+        const finished = await finishOne(store, attemptOf(held, { kind: 'retry', at: retryAt }, endedAt));
         assert.deepEqual(finished, { kind: 'written', dueAt: endedAt });
         const again = await claimOne(store, hook.tag, endedAt);
-        await store.finish(attemptOf(again, { kind: 'retry', at: retryAt }, endedAt + 10));
+        await finishOne(store, attemptOf(again, { kind: 'retry', at: retryAt }, endedAt + 10));
         assert.deepEqual(await claimLane(store, hook.tag, retryAt - 1), []);
       }),
     );
@@ -228,12 +229,12 @@ export function describeFinishing(open: OpenStore): void {
       shared(async (store) => {
         const { hook, held } = await oneHeld(store);
         await redeliver(store, held.key);
-        const finished = await store.finish(attemptOf(held, { kind: 'failed' }, startAt + 70));
+        const finished = await finishOne(store, attemptOf(held, { kind: 'failed' }, startAt + 70));
         assert.deepEqual(finished, { kind: 'written', dueAt: startAt + 70 });
         assert.equal(await stateOf(store, held.key), 'failed 1');
         const extra = await claimOne(store, hook.tag, startAt + 70);
         assert.deepEqual([extra.extra, extra.attempts], [true, 1]);
-        await store.finish(attemptOf(extra, { kind: 'delivered' }, startAt + 90));
+        await finishOne(store, attemptOf(extra, { kind: 'delivered' }, startAt + 90));
         assert.equal(await stateOf(store, held.key), 'delivered 2');
       }),
     );
@@ -242,7 +243,7 @@ export function describeFinishing(open: OpenStore): void {
       'a failed delivery gets one attempt outside the schedule: a 2xx makes it delivered, else it stays failed',
       onStore(open, async (store) => {
         const { hook, held } = await oneHeld(store);
-        await store.finish(attemptOf(held, { kind: 'failed' }, startAt));
+        await finishOne(store, attemptOf(held, { kind: 'failed' }, startAt));
         for (const [kind, state] of [
           ['failed', 'failed 2'],
           ['delivered', 'delivered 3'],
@@ -253,7 +254,7 @@ export function describeFinishing(open: OpenStore): void {
           const extra = await claimOne(store, hook.tag, startAt);
           assert.equal(extra.extra, true);
           assert.equal(await stateOf(store, held.key), before, 'it reads as finished meanwhile');
-          const finished = await store.finish(attemptOf(extra, { kind }, startAt + 5));
+          const finished = await finishOne(store, attemptOf(extra, { kind }, startAt + 5));
           assert.deepEqual(finished, { kind: 'written', dueAt: null });
           assert.equal(await stateOf(store, held.key), state);
           assert.deepEqual(await claimLane(store, hook.tag, startAt + minute), []);
@@ -270,9 +271,10 @@ export function describeFinishing(open: OpenStore): void {
       'a delivered one keeps the time at which it was delivered',
       shared(async (store) => {
         const { team, hook, held } = await oneHeld(store);
-        await store.finish(attemptOf(held, { kind: 'delivered' }, startAt + 5));
+        await finishOne(store, attemptOf(held, { kind: 'delivered' }, startAt + 5));
         await redeliver(store, held.key);
-        await store.finish(
+        await finishOne(
+          store,
           attemptOf(await claimOne(store, hook.tag, startAt), { kind: 'delivered' }, startAt + minute),
         );
         assert.equal((await findDelivery(store, held.key, team))?.finishedAt, startAt + 5);
@@ -283,17 +285,17 @@ export function describeFinishing(open: OpenStore): void {
       'calls for a finished delivery are counted: each gets its attempt, one after the other',
       shared(async (store) => {
         const { hook, held } = await oneHeld(store);
-        await store.finish(attemptOf(held, { kind: 'failed' }, startAt));
+        await finishOne(store, attemptOf(held, { kind: 'failed' }, startAt));
         await redeliver(store, held.key);
         await redeliver(store, held.key);
         let extra = await claimOne(store, hook.tag, startAt);
         await redeliver(store, held.key);
         for (const attempts of [2, 3]) {
-          await store.finish(attemptOf(extra, { kind: 'failed' }, startAt + attempts));
+          await finishOne(store, attemptOf(extra, { kind: 'failed' }, startAt + attempts));
           extra = await claimOne(store, hook.tag, startAt + attempts);
           assert.equal(extra.attempts, attempts);
         }
-        await store.finish(attemptOf(extra, { kind: 'failed' }, startAt + 4));
+        await finishOne(store, attemptOf(extra, { kind: 'failed' }, startAt + 4));
         assert.deepEqual(await claimLane(store, hook.tag, startAt + minute), []);
         assert.equal(await stateOf(store, held.key), 'failed 4');
         assert.equal(await countAudit(store, `redelivered ${held.key}`), 3);
@@ -305,7 +307,7 @@ export function describeFinishing(open: OpenStore): void {
       onStore(open, async (store) => {
         const { team, hook, held } = await oneHeld(store);
         const finished = await publishHeld(store, newEvent(team));
-        await store.finish(attemptOf(finished, { kind: 'failed' }));
+        await finishOne(store, attemptOf(finished, { kind: 'failed' }));
         assert.equal(await redeliver(store, `${newEvent(team).uid}${hook.tag}`), 'missing');
         assert.equal(await redeliver(store, `${held.key.slice(0, 21)}NoSuchTg`), 'missing');
         const disabled = await disable(store, hook, startAt);
@@ -368,10 +370,10 @@ export function describeFinishing(open: OpenStore): void {
         await redeliver(store, failed.key);
         await remove(store, hook, startAt);
         assert.equal(await store.cancelRemoved(10), 0, 'held ones are not canceled');
-        await store.finish(attemptOf(delivered, { kind: 'delivered' }));
-        const finished = await store.finish(attemptOf(retried, { kind: 'retry', at: retryAt }));
+        await finishOne(store, attemptOf(delivered, { kind: 'delivered' }));
+        const finished = await finishOne(store, attemptOf(retried, { kind: 'retry', at: retryAt }));
         assert.deepEqual(finished, { kind: 'written', dueAt: null });
-        assert.deepEqual(await store.finish(attemptOf(failed, { kind: 'failed' })), {
+        assert.deepEqual(await finishOne(store, attemptOf(failed, { kind: 'failed' })), {
           kind: 'written',
           dueAt: null,
         });
@@ -389,7 +391,7 @@ export function describeFinishing(open: OpenStore): void {
       'a redelivery that was asked for goes with it, and the delivery stays as it was',
       onStore(open, async (store) => {
         const { hook, held } = await oneHeld(store);
-        await store.finish(attemptOf(held, { kind: 'failed' }));
+        await finishOne(store, attemptOf(held, { kind: 'failed' }));
         await redeliver(store, held.key);
         await remove(store, hook, startAt);
         assert.equal(await store.cancelRemoved(10), 1);

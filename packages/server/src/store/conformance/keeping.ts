@@ -12,6 +12,7 @@ import {
   countRows,
   disable,
   enable,
+  finishOne,
   leaseOf,
   newEvent,
   type OpenStore,
@@ -47,9 +48,9 @@ export function describeKeeping(open: OpenStore): void {
           await publishHeld(store, newEvent(team)),
           await publishHeld(store, newEvent(team)),
         ];
-        await store.finish(attemptOf(retried, { kind: 'retry', at: startAt + 10 * minute }));
-        await store.finish(attemptOf(delivered, { kind: 'delivered' }));
-        await store.finish(attemptOf(claimed, { kind: 'retry', at: startAt }));
+        await finishOne(store, attemptOf(retried, { kind: 'retry', at: startAt + 10 * minute }));
+        await finishOne(store, attemptOf(delivered, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(claimed, { kind: 'retry', at: startAt }));
         assert.equal((await claimLane(store, tag, startAt)).length, 1);
 
         const next = await reopen(startAt + minute);
@@ -95,13 +96,13 @@ export function describeKeeping(open: OpenStore): void {
         const team = await addTeam(store);
         const { tag } = await addWebhook(store, team);
         const held = await publishHeld(store, newEvent(team));
-        await store.finish(attemptOf(held, { kind: 'failed' }));
+        await finishOne(store, attemptOf(held, { kind: 'failed' }));
         await store.redeliver(held.key, startAt, auditStep(store, 'x'));
         assert.equal((await claimLane(store, tag, startAt)).length, 1);
         const next = await reopen(startAt + 1);
         const [extra] = await claimLane(next, tag, startAt + 1);
         assert.deepEqual([extra?.key, extra?.extra, extra?.attempts], [held.key, true, 1]);
-        await next.finish(attemptOf(extra ?? held, { kind: 'delivered' }));
+        await finishOne(next, attemptOf(extra ?? held, { kind: 'delivered' }));
         assert.equal(await stateOf(next, held.key), 'delivered 2');
         assert.deepEqual(await claimLane(next, tag, startAt + minute), []);
       }),
@@ -137,9 +138,9 @@ export function describeKeeping(open: OpenStore): void {
         const [a, b, c, d, e, f] = held;
         assert.ok(a && b && c && d && e && f);
         await assertCounted(store, 6);
-        await store.finish(attemptOf(a, { kind: 'delivered' }));
-        await store.finish(attemptOf(b, { kind: 'failed' }));
-        await store.finish(attemptOf(c, { kind: 'retry', at: startAt + minute }));
+        await finishOne(store, attemptOf(a, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(b, { kind: 'failed' }));
+        await finishOne(store, attemptOf(c, { kind: 'retry', at: startAt + minute }));
         await store.release([leaseOf(d)], startAt);
         await assertCounted(store, 2);
         await store.redeliver(b.key, startAt, auditStep(store, 'x'));
@@ -149,7 +150,7 @@ export function describeKeeping(open: OpenStore): void {
         await remove(store, hook, startAt);
         await store.cancelRemoved(10);
         await assertCounted(store, 4);
-        await store.finish(attemptOf(e, { kind: 'retry', at: startAt + minute }));
+        await finishOne(store, attemptOf(e, { kind: 'retry', at: startAt + minute }));
         await assertCounted(store, 3);
         assert.equal((await store.figures()).pending, 3);
         const next = await reopen(startAt + 10);
@@ -172,11 +173,11 @@ export function describeKeeping(open: OpenStore): void {
         await addWebhook(store, other);
         const young = await publishHeld(store, newEvent(other, { at: startAt + 1 }));
         assert.equal((await store.figures()).oldestKey, old.key);
-        await store.finish(attemptOf(old, { kind: 'failed' }));
+        await finishOne(store, attemptOf(old, { kind: 'failed' }));
         assert.equal((await store.figures()).oldestKey, middle.key);
         await store.redeliver(old.key, startAt, auditStep(store, 'x'));
         assert.equal((await store.figures()).oldestKey, middle.key);
-        await store.finish(attemptOf(middle, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(middle, { kind: 'delivered' }));
         assert.equal((await store.figures()).oldestKey, young.key);
       }),
     );

@@ -9,6 +9,7 @@ import {
   auditStep,
   claimLane,
   claimOthers,
+  finishOne,
   type Held,
   leaseOf,
   newEvent,
@@ -60,13 +61,13 @@ export function describeOrdering(open: OpenStore): void {
           assert.deepEqual(keysOf(held), [keys[at]]);
           assert.deepEqual(await claim(), [], 'the next waits while the first is held');
           const endedAt = startAt + at;
-          const finished = await store.finish(attemptOf(first(held), { kind }, endedAt));
+          const finished = await finishOne(store, attemptOf(first(held), { kind }, endedAt));
           assert.deepEqual(finished, { kind: 'written', dueAt: endedAt });
           assert.ok(((await claimOthers(store, startAt - minute)).nextDueAt ?? Number.NaN) <= endedAt);
         }
         const last = await claim();
         assert.deepEqual(keysOf(last), [keys[3]]);
-        assert.deepEqual(await store.finish(attemptOf(first(last), { kind: 'delivered' })), {
+        assert.deepEqual(await finishOne(store, attemptOf(first(last), { kind: 'delivered' })), {
           kind: 'written',
           dueAt: null,
         });
@@ -81,7 +82,7 @@ export function describeOrdering(open: OpenStore): void {
       onStore(open, async (store) => {
         const { keys, claim } = await scene(store, 'all', [null, null]);
         const at = startAt + minute;
-        assert.deepEqual(await store.finish(attemptOf(first(await claim()), { kind: 'retry', at })), {
+        assert.deepEqual(await finishOne(store, attemptOf(first(await claim()), { kind: 'retry', at })), {
           kind: 'written',
           dueAt: at,
         });
@@ -89,7 +90,7 @@ export function describeOrdering(open: OpenStore): void {
         assert.equal((await claimOthers(store, startAt)).nextDueAt, at);
         const again = await claim(at);
         assert.deepEqual(keysOf(again), [keys[0]]);
-        await store.finish(attemptOf(first(again), { kind: 'delivered' }, at));
+        await finishOne(store, attemptOf(first(again), { kind: 'delivered' }, at));
         assert.deepEqual(keysOf(await claim(at)), [keys[1]]);
       }),
     );
@@ -103,10 +104,10 @@ export function describeOrdering(open: OpenStore): void {
         assert.deepEqual(await claim(), []);
         const of = (key: string | undefined) => first(held.filter((one) => one.key === key));
         const at = startAt + minute;
-        await store.finish(attemptOf(of(keys[0]), { kind: 'retry', at }));
-        await store.finish(attemptOf(of(keys[2]), { kind: 'delivered' }));
+        await finishOne(store, attemptOf(of(keys[0]), { kind: 'retry', at }));
+        await finishOne(store, attemptOf(of(keys[2]), { kind: 'delivered' }));
         assert.deepEqual(keysOf(await claim()), [keys[4]]);
-        await store.finish(attemptOf(of(keys[3]), { kind: 'failed' }));
+        await finishOne(store, attemptOf(of(keys[3]), { kind: 'failed' }));
         assert.deepEqual(keysOf(await claim()), [keys[5]]);
         assert.deepEqual(keysOf(await claim(at)), [keys[0]]);
       }),
@@ -143,7 +144,7 @@ export function describeOrdering(open: OpenStore): void {
       'a redelivery brings a waiting head forward, but nothing past its head',
       shared(async (store) => {
         const { keys, claim } = await scene(store, 'all', [null, null]);
-        await store.finish(attemptOf(first(await claim()), { kind: 'retry', at: startAt + minute }));
+        await finishOne(store, attemptOf(first(await claim()), { kind: 'retry', at: startAt + minute }));
         await store.redeliver(`${keys[1]}`, startAt, auditStep(store, 'x'));
         assert.deepEqual(await claim(), []);
         await store.redeliver(`${keys[0]}`, startAt, auditStep(store, 'x'));
@@ -159,7 +160,7 @@ export function describeOrdering(open: OpenStore): void {
         const next = await reopen(startAt + 7);
         const { claimed } = await claimOthers(next, startAt + 7);
         assert.deepEqual(keysOf(claimed), [keys[0]]);
-        await next.finish(attemptOf(first(claimed), { kind: 'delivered' }));
+        await finishOne(next, attemptOf(first(claimed), { kind: 'delivered' }));
         assert.deepEqual(keysOf(await claimLane(next, hook.tag, startAt + 7)), [keys[1]]);
       }),
     );

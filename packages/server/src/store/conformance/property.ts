@@ -16,6 +16,7 @@ import {
   countRows,
   disable,
   enable,
+  finishOne,
   type Held,
   newEvent,
   type OpenedStore,
@@ -208,7 +209,7 @@ class Run {
 
   async #finish(...ends: [Delivery, Next][]): Promise<void> {
     const records = ends.map(([delivery, next]) => attemptOf(this.#heldOf(delivery), next, this.#now));
-    const finishing = records.map((record) => this.#store.finish(record));
+    const finishing = records.map((record) => finishOne(this.#store, record));
     // Attempts alone may wait for company; this is company.
     await this.#store.ping();
     const outcomes = await Promise.all(finishing);

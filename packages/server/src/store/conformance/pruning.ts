@@ -9,6 +9,7 @@ import {
   attemptOf,
   auditStep,
   claimLane,
+  finishOne,
   newEvent,
   type OpenStore,
   onStore,
@@ -54,10 +55,10 @@ export function describePruning(open: OpenStore): void {
           await publishHeld(store, newEvent(team, { id: 'held' })),
           await publishHeld(store, newEvent(team, { id: 'asked' })),
         ];
-        await store.finish(attemptOf(done, { kind: 'delivered' }));
-        await store.finish(attemptOf(failed, { kind: 'failed' }));
-        await store.finish(attemptOf(retried, { kind: 'retry', at: startAt + day }));
-        await store.finish(attemptOf(asked, { kind: 'failed' }));
+        await finishOne(store, attemptOf(done, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(failed, { kind: 'failed' }));
+        await finishOne(store, attemptOf(retried, { kind: 'retry', at: startAt + day }));
+        await finishOne(store, attemptOf(asked, { kind: 'failed' }));
         await store.redeliver(asked.key, startAt, auditStep(store, 'x'));
         await store.accept({ events: [newEvent(team, { id: 'young', at: startAt + 2 * day })] });
         await pruneAll(store, startAt + day);
@@ -72,9 +73,9 @@ export function describePruning(open: OpenStore): void {
         assert.deepEqual(await listAttempts(store, done.key), []);
         assert.equal((await listAttempts(store, retried.key)).length, 1);
         // What was kept leaves when it is finished.
-        await store.finish(attemptOf(held, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(held, { kind: 'delivered' }));
         const due = await claimLane(store, tag, startAt + day);
-        for (const one of due) await store.finish(attemptOf(one, { kind: 'delivered' }));
+        for (const one of due) await finishOne(store, attemptOf(one, { kind: 'delivered' }));
         await pruneAll(store, startAt + day);
         assert.deepEqual(await eventsOf(store, team), ['young']);
       }),

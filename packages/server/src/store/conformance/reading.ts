@@ -18,6 +18,7 @@ import {
   attemptOf,
   auditStep,
   claimLane,
+  finishOne,
   type Held,
   leaseOf,
   newEvent,
@@ -101,7 +102,7 @@ export function describeReading(open: OpenStore): void {
         const rows = await readPages(store, { ...everyDelivery(tag), limit: 7 }, async () => {
           for (const kind of ['delivered', 'failed'] as const) {
             const next = held[at++ * 5 + 3];
-            if (next !== undefined) await store.finish(attemptOf(next, { kind }));
+            if (next !== undefined) await finishOne(store, attemptOf(next, { kind }));
           }
           await publishHeld(store, newEvent(team, { at: startAt + 1_000 + at }));
         });
@@ -133,7 +134,7 @@ export function describeReading(open: OpenStore): void {
           const held = await publishHeld(store, newEvent(team));
           const row = await findDelivery(store, held.key, team);
           assert.ok(row !== null);
-          const finish = () => store.finish(attemptOf(held, { kind: 'failed' }));
+          const finish = () => finishOne(store, attemptOf(held, { kind: 'failed' }));
           const rows = await look(interrupted(store, finish), row);
           assert.deepEqual(
             rows.map((found) => `${found?.state} ${found?.attempts}`),
@@ -156,7 +157,7 @@ export function describeReading(open: OpenStore): void {
           const type = i % 5 === 0 ? 'project.created' : usualType;
           const held = await publishHeld(store, newEvent(team, { at: startAt + i, type }));
           const kind = kinds[i % 3] ?? 'pending';
-          if (kind !== 'pending') await store.finish(attemptOf(held, { kind }));
+          if (kind !== 'pending') await finishOne(store, attemptOf(held, { kind }));
           wanted.get(kind)?.unshift(held.key);
           if (type === 'project.created') byType.unshift(held.key);
         }
@@ -209,7 +210,7 @@ export function describeReading(open: OpenStore): void {
             const end = tag === gone.tag ? 3 : (i + hooks.findIndex((hook) => hook.tag === tag)) % 3;
             const held = { key: event.uid + tag, tag, attempts: 0, extra: false, body: event.body };
             const how = ends[end];
-            if (how !== undefined) await store.finish({ ...attemptOf(held, how.next), ...how });
+            if (how !== undefined) await finishOne(store, { ...attemptOf(held, how.next), ...how });
             all.push({ key: held.key, tag, end, projectId });
           }
         }
@@ -265,7 +266,7 @@ export function describeReading(open: OpenStore): void {
         for (let i = 0; i < 5; i++) held.push(await publishHeld(store, newEvent(team, { at: startAt + i })));
         const [first, ...rest] = held;
         assert.ok(first !== undefined);
-        await store.finish(attemptOf(first, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(first, { kind: 'delivered' }));
         await store.release(rest.map(leaseOf), startAt);
         await remove(store, hook, startAt + 10);
         const expected = rest.map(({ key }) => key).toReversed();
@@ -292,7 +293,7 @@ export function describeReading(open: OpenStore): void {
         const team = await addTeam(store);
         const { tag } = await addWebhook(store, team);
         const held = await publishHeld(store, newEvent(team));
-        await store.finish(attemptOf(held, { kind: 'failed' }));
+        await finishOne(store, attemptOf(held, { kind: 'failed' }));
         await store.redeliver(held.key, startAt, auditStep(store, 'x'));
         const states = async (of: DeliveryFilter['states']) =>
           (await listDeliveries(store, { ...everyDelivery(tag), states: of })).rows.map((row) => row.state);
@@ -326,7 +327,7 @@ export function describeReading(open: OpenStore): void {
           extra: false,
           body: event.body,
         };
-        await store.finish(attemptOf(held, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(held, { kind: 'delivered' }));
         const [row] = await findEvents(store, 'mine', team);
         assert.ok(row !== undefined);
         const deliveries = await listDeliveriesOfEvent(store, row);
@@ -352,7 +353,7 @@ export function describeReading(open: OpenStore): void {
         assert.deepEqual([found?.webhookId, found?.eventTeamId, found?.state], [hook.id, team, 'pending']);
         assert.equal((await findDelivery(store, held.key, null))?.key, held.key);
         assert.equal(await findDelivery(store, held.key, other), null);
-        await store.finish(attemptOf(held, { kind: 'delivered' }));
+        await finishOne(store, attemptOf(held, { kind: 'delivered' }));
         assert.equal((await findDelivery(store, held.key, team))?.state, 'delivered');
         assert.equal(await findDelivery(store, held.key, other), null);
         assert.deepEqual(await claimLane(store, hook.tag, startAt), []);

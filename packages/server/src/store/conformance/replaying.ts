@@ -26,6 +26,7 @@ import {
   claimOthers,
   disable,
   enable,
+  finishOne,
   type Held,
   leaseOf,
   newEvent,
@@ -115,7 +116,7 @@ async function finished(store: Store, kinds: ('failed' | 'delivered')[]) {
   const held: Held[] = [];
   for (const [at, kind] of kinds.entries()) {
     const one = await publishHeld(store, newEvent(team, { at: startAt + at * minute }));
-    await store.finish(attemptOf(one, { kind }, startAt + at * minute + 10));
+    await finishOne(store, attemptOf(one, { kind }, startAt + at * minute + 10));
     held.push(one);
   }
   return { team, hook, held, keys: held.map(({ key }) => key) };
@@ -146,7 +147,7 @@ export function describeReplaying(open: OpenStore): void {
           const { body } = held[keys.indexOf(one.key)] as Held;
           assert.deepEqual(Buffer.from(one.body), Buffer.from(body));
           const next = at === 0 ? ({ kind: 'failed' } as const) : ({ kind: 'delivered' } as const);
-          await store.finish(attemptOf(one, next, now + 5));
+          await finishOne(store, attemptOf(one, next, now + 5));
         }
         assert.deepEqual(await Promise.all(keys.map((key) => stateOf(store, key))), [
           'failed 2',
@@ -170,14 +171,14 @@ export function describeReplaying(open: OpenStore): void {
           assert.ok(one !== undefined);
           assert.deepEqual([one.attempts, one.replay], [number - 1, { at: now, from: 1 }]);
           const at = now + number * minute;
-          const outcome = await store.finish(attemptOf(one, { kind: 'retry', at }, at - minute));
+          const outcome = await finishOne(store, attemptOf(one, { kind: 'retry', at }, at - minute));
           assert.deepEqual(outcome, { kind: 'written', dueAt: at });
           assert.equal(await stateOf(store, one.key), `failed ${number}`);
           assert.deepEqual(await claimLane(store, hook.tag, at - 1), []);
           [one] = await claimLane(store, hook.tag, at);
         }
         assert.ok(one !== undefined);
-        await store.finish(attemptOf(one, { kind: 'delivered' }, now + 5 * minute));
+        await finishOne(store, attemptOf(one, { kind: 'delivered' }, now + 5 * minute));
         assert.equal(await stateOf(store, keys[0] ?? ''), 'delivered 5');
         const numbers = (await listAttempts(store, keys[0] ?? '')).map(({ number }) => number);
         assert.deepEqual(numbers, [1, 2, 3, 4, 5]);
@@ -191,17 +192,20 @@ export function describeReplaying(open: OpenStore): void {
         const { hook, keys } = await finished(store, ['failed']);
         const [one] = await makeAll(store, (await begin(store, hook)).id);
         const retryAt = now + 10 * minute;
-        await store.finish(attemptOf(one as Claimed, { kind: 'retry', at: retryAt }, now));
+        await finishOne(store, attemptOf(one as Claimed, { kind: 'retry', at: retryAt }, now));
         assert.equal(await store.redeliver(keys[0] ?? '', now + 1, auditStep(store, 'x')), 'queued');
         const [again] = await claimLane(store, hook.tag, now + 1);
-        const outcome = await store.finish(attemptOf(again as Claimed, { kind: 'retry', at: retryAt }, now));
+        const outcome = await finishOne(
+          store,
+          attemptOf(again as Claimed, { kind: 'retry', at: retryAt }, now),
+        );
         assert.deepEqual(outcome, { kind: 'written', dueAt: retryAt });
         assert.deepEqual(await claimLane(store, hook.tag, retryAt - 1), []);
         const [third] = await claimLane(store, hook.tag, retryAt);
         // Asked for while it is under way, one more follows at once.
         assert.equal(await store.redeliver(keys[0] ?? '', retryAt, auditStep(store, 'x')), 'queued');
         const later = { kind: 'retry', at: retryAt + minute } as const;
-        const asked = await store.finish(attemptOf(third as Claimed, later, retryAt + 5));
+        const asked = await finishOne(store, attemptOf(third as Claimed, later, retryAt + 5));
         assert.deepEqual(asked, { kind: 'written', dueAt: retryAt + 5 });
         assert.equal((await claimLane(store, hook.tag, retryAt + 5)).length, 1);
       }),
@@ -214,7 +218,7 @@ export function describeReplaying(open: OpenStore): void {
         const { id, matched } = await begin(store, hook, { states: ['delivered'] });
         assert.equal(matched, 1);
         const [one] = await makeAll(store, id);
-        await store.finish(attemptOf(one as Claimed, { kind: 'failed' }, now));
+        await finishOne(store, attemptOf(one as Claimed, { kind: 'failed' }, now));
         assert.equal(await stateOf(store, keys[0] ?? ''), 'delivered 2');
         assert.equal((await findDelivery(store, keys[0] ?? '', team))?.finishedAt, startAt + 10);
       }),
@@ -229,14 +233,14 @@ export function describeReplaying(open: OpenStore): void {
         for (const [at, type] of ['a', 'a', 'b', 'a', 'b'].entries()) {
           const only = at === 2 ? hook.tag : null;
           const one = await publishHeld(store, newEvent(team, { type, at: startAt + at * minute, only }));
-          await store.finish(attemptOf(one, { kind: 'failed' }));
+          await finishOne(store, attemptOf(one, { kind: 'failed' }));
           keys.push(one.key);
         }
         const made = async (asked: Asked) => {
           const { id, matched } = await begin(store, hook, asked);
           const claimed = await makeAll(store, id);
           assert.equal(claimed.length, matched);
-          for (const one of claimed) await store.finish(attemptOf(one, { kind: 'failed' }, now));
+          for (const one of claimed) await finishOne(store, attemptOf(one, { kind: 'failed' }, now));
           return keysOf(claimed).map((key) => keys.indexOf(key));
         };
         assert.deepEqual(await made({}), [0, 1, 3, 4]);
@@ -255,7 +259,7 @@ export function describeReplaying(open: OpenStore): void {
         const late = await publishHeld(store, newEvent(team, { at: startAt + 5 * minute }));
         const { id, matched } = await begin(store, hook);
         assert.equal(matched, 2);
-        await store.finish(attemptOf(late, { kind: 'failed' }, now + 1));
+        await finishOne(store, attemptOf(late, { kind: 'failed' }, now + 1));
         assert.deepEqual(keysOf(await makeAll(store, id)), keys);
       }),
     );
@@ -271,12 +275,12 @@ export function describeReplaying(open: OpenStore): void {
         const made = madeOf(await step(store, await runningOne(store, id)));
         assert.deepEqual([made.claimed, made.due, made.next], [[], true, null]);
         assert.equal(await progress(store, id), 'done 2 of 2');
-        await store.finish(attemptOf(flying as Claimed, { kind: 'failed' }, now));
+        await finishOne(store, attemptOf(flying as Claimed, { kind: 'failed' }, now));
         for (const attempt of [1, 2]) {
           for (const one of await claimLane(store, hook.tag, now)) {
             const retries = one.key !== keys[0] && attempt === 1;
             assert.equal(one.replay?.at, now);
-            await store.finish(attemptOf(one, { kind: 'retry', at: retries ? now : now + minute }, now));
+            await finishOne(store, attemptOf(one, { kind: 'retry', at: retries ? now : now + minute }, now));
           }
         }
         const later = await claimLane(store, hook.tag, now + minute);
@@ -311,7 +315,7 @@ export function describeReplaying(open: OpenStore): void {
         let hook = await addWebhook(store, team, { projectIds: [project] });
         const born = await publishHeld(store, newEvent(team, { projectId: project, at: at(2) }));
         const done = await publishHeld(store, newEvent(team, { projectId: project, at: at(3) }));
-        await store.finish(attemptOf(done, { kind: 'failed' }));
+        await finishOne(store, attemptOf(done, { kind: 'failed' }));
         const waits = await publishHeld(store, newEvent(team, { projectId: project, at: at(4) }));
         await store.release([leaseOf(waits)], startAt);
         await publish(store, newEvent(team, { projectId: project, only: hook.tag, at: at(5) }));
@@ -347,9 +351,9 @@ export function describeReplaying(open: OpenStore): void {
           assert.deepEqual(Buffer.from(one.body), Buffer.from(body));
         }
         const [first, second, third] = claimed as [Claimed, Claimed, Claimed];
-        await store.finish(attemptOf(first, { kind: 'delivered' }, now));
-        await store.finish(attemptOf(second, { kind: 'retry', at: now + minute }, now));
-        await store.finish(attemptOf(third, { kind: 'failed' }, now));
+        await finishOne(store, attemptOf(first, { kind: 'delivered' }, now));
+        await finishOne(store, attemptOf(second, { kind: 'retry', at: now + minute }, now));
+        await finishOne(store, attemptOf(third, { kind: 'failed' }, now));
         assert.deepEqual(await Promise.all(keys.map((key) => stateOf(store, key))), [
           'delivered 1',
           'pending 1',
@@ -393,7 +397,7 @@ export function describeReplaying(open: OpenStore): void {
         await store.accept({ events: [newEvent(team)] });
         const hook = await addWebhook(store, team);
         const failed = await publishHeld(store, newEvent(team));
-        await store.finish(attemptOf(failed, { kind: 'failed' }));
+        await finishOne(store, attemptOf(failed, { kind: 'failed' }));
         const { id, matched } = await begin(store, hook, { states: ['failed', 'missed'] });
         assert.equal(matched, 2);
         const claimed = await makeAll(store, id, 1);
@@ -416,7 +420,10 @@ export function describeReplaying(open: OpenStore): void {
         await publish(store, newEvent(team, { at: now }));
         const [live] = await claimLane(store, hook.tag, now);
         assert.ok(live !== undefined && live.key !== one?.key, 'the order does not wait for it');
-        const retried = await store.finish(attemptOf(one as Claimed, { kind: 'retry', at: now + 5 }, now));
+        const retried = await finishOne(
+          store,
+          attemptOf(one as Claimed, { kind: 'retry', at: now + 5 }, now),
+        );
         assert.deepEqual(retried, { kind: 'written', dueAt: now + 5 });
         assert.equal((await claimLane(store, hook.tag, now + 5)).length, 1);
       }),
@@ -496,7 +503,8 @@ export function describeReplaying(open: OpenStore): void {
           live.map(({ leased }) => leased),
           [true],
         );
-        for (const one of made) await store.finish(attemptOf(one, { kind: 'retry', at: now + minute }, now));
+        for (const one of made)
+          await finishOne(store, attemptOf(one, { kind: 'retry', at: now + minute }, now));
         assert.equal((await publish(store, newEvent(team, { at: now + 1 })))[0]?.leased, true);
       }),
     );
@@ -507,13 +515,13 @@ export function describeReplaying(open: OpenStore): void {
         const { team, hook, held } = await finished(store, ['failed', 'failed', 'failed', 'failed']);
         const made = await makeAll(store, (await begin(store, hook)).id);
         const [retried, released, ...lost] = made as [Claimed, Claimed, Claimed, Claimed];
-        await store.finish(attemptOf(retried, { kind: 'retry', at: now + 1 }, now));
+        await finishOne(store, attemptOf(retried, { kind: 'retry', at: now + 1 }, now));
         await store.release([leaseOf(released)], now + 2);
         const late = now + minute;
         const { looked } = await claimOthers(store, late, 0);
         assert.deepEqual(looked, [{ tag: hook.tag, more: false, moreReplayed: true }]);
         const live = await publishHeld(store, newEvent(team, { at: late }));
-        await store.finish(attemptOf(live, { kind: 'retry', at: late + 5 }, late));
+        await finishOne(store, attemptOf(live, { kind: 'retry', at: late + 5 }, late));
         const claim = async (count: number, replayed: number, at = late + 5) => {
           const lanes = [{ tag: hook.tag, count, replayed }];
           const result = await store.claim({ now: at, lanes, others: { lanes: 0, each: 0 } });
@@ -552,7 +560,7 @@ export function describeReplaying(open: OpenStore): void {
           events.slice(1).map(({ uid }) => uid + hook.tag),
         );
         assert.equal(await progress(store, id), 'done 2 of 3');
-        await store.finish(attemptOf(claimed[0] as Claimed, { kind: 'failed' }, now));
+        await finishOne(store, attemptOf(claimed[0] as Claimed, { kind: 'failed' }, now));
         while ((await store.prune(now, 100)) > 0);
         assert.equal(await progress(store, id), 'done 2 of 3');
         assert.deepEqual(await Promise.all(keysOf(claimed).map((key) => stateOf(store, key))), [

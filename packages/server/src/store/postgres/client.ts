@@ -151,8 +151,8 @@ class PostgresDeliveries implements DeliveryStore {
     return this.node;
   }
 
-  finish(record: AttemptRecord): Promise<FinishOutcome> {
-    return (isPlain(record) ? this.#deliveries : this.#finishes).add(record);
+  finish(record: AttemptRecord, done: (outcome: FinishOutcome | Error) => void): void {
+    (isPlain(record) ? this.#deliveries : this.#finishes).add(record).then(done, done);
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {

@@ -10,6 +10,7 @@ import {
   addWebhook,
   attemptOf,
   claimLane,
+  finishOne,
   type Held,
   newEvent,
   publishHeld,
@@ -76,13 +77,13 @@ describe('statements on the wire', () => {
     const held: Held[] = [];
     for (let i = 0; i < 50; i++) held.push(await publishHeld(store, newEvent(team)));
     sent.length = 0;
-    const finishing = held.map((one) => store.finish(attemptOf(one, { kind: 'retry', at: startAt })));
+    const finishing = held.map((one) => finishOne(store, attemptOf(one, { kind: 'retry', at: startAt })));
     await Promise.all(finishing);
     assert.deepEqual(sent.splice(0), ['finish']);
     const again = await claimLane(store, tag, startAt, 50);
     assert.equal(again.length, 50);
     assert.deepEqual(sent.splice(0), ['claim']);
-    await Promise.all(again.map((one) => store.finish(attemptOf(one, { kind: 'delivered' }))));
+    await Promise.all(again.map((one) => finishOne(store, attemptOf(one, { kind: 'delivered' }))));
     assert.deepEqual(sent.splice(0), ['deliver']);
   });
 });

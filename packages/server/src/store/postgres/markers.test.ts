@@ -11,6 +11,7 @@ import {
   attemptOf,
   claimLane,
   claimOthers,
+  finishOne,
   newEvent,
   publish,
   startAt,
@@ -213,7 +214,7 @@ describe('markers', () => {
       const others = await claimOthers(two, startAt);
       assert.deepEqual(others.claimed, []);
       assert.ok((others.nextDueAt ?? Number.POSITIVE_INFINITY) > startAt);
-      await one.finish(attemptOf(head, { kind: 'delivered' }));
+      await finishOne(one, attemptOf(head, { kind: 'delivered' }));
       assert.deepEqual((await claimOthers(two, startAt)).claimed, []);
       assert.deepEqual(keysOf((await claimOthers(one, startAt)).claimed), [second]);
     });
@@ -270,7 +271,7 @@ describe('markers', () => {
       }
       assert.equal(claimed.length, count * lanes);
       await Promise.all(
-        claimed.map((held) => sending.finish(attemptOf(held, { kind: 'delivered' }, Date.now()))),
+        claimed.map((held) => finishOne(sending, attemptOf(held, { kind: 'delivered' }, Date.now()))),
       );
       return buffers;
     };

@@ -13,6 +13,7 @@ import {
   auditStep,
   change,
   claimLane,
+  finishOne,
   newEvent,
   publishHeld,
   startAt,
@@ -55,7 +56,7 @@ describe('replays on two nodes', () => {
     const hook = await addWebhook(one, team, { types: [type] });
     for (let n = 0; n < count; n++) {
       const held = await publishHeld(one, newEvent(team, { type, at: startAt + n }));
-      await one.finish(attemptOf(held, { kind: 'failed' }));
+      await finishOne(one, attemptOf(held, { kind: 'failed' }));
     }
     if (ordering !== 'none')
       await admin.query('UPDATE endpoints SET ordering = $1 WHERE tag = $2', [ordering, hook.tag]);

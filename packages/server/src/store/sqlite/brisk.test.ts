@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attemptOf, newEvent } from '../conformance/bed.ts';
 import type { Claimed } from '../store.ts';
+import { AttemptPack } from './attempt-pack.ts';
 import { Brisk } from './brisk.ts';
 import * as wire from './wire.ts';
 
@@ -22,13 +23,10 @@ function turn(events: number, attempts = 0, claims = 0): wire.Turn {
     extra: false,
     body: new Uint8Array(1),
   };
-  const finishes = wire.encodeAttempts(
-    Array.from({ length: attempts }, () => attemptOf(claimed, { kind: 'delivered' }, 1)),
-  );
+  const pack = new AttemptPack();
+  for (let i = 0; i < attempts; i++) pack.add(attemptOf(claimed, { kind: 'delivered' }, 1));
   return {
-    names: finishes.names,
-    finishes: finishes.finishes,
-    finishBodies: finishes.bodies,
+    attempts: pack.packed(),
     groups,
     events: cells,
     eventBodies: bodies,

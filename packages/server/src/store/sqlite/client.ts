@@ -64,8 +64,8 @@ class SqliteDeliveries implements DeliveryStore {
     this.turns = turns;
   }
 
-  finish(record: AttemptRecord): Promise<FinishOutcome> {
-    return this.turns.finish(record);
+  finish(record: AttemptRecord, done: (outcome: FinishOutcome | Error) => void): void {
+    this.turns.finish(record, done);
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {

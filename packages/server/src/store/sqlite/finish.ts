@@ -1,8 +1,9 @@
 // Finish: an attempt and the state it caused, in one commit, and only while the delivery is still held. A finished
 // delivery leaves `births` or `pending` for `deliveries`; see core/delivery.ts for the states.
 import type { DatabaseSync } from 'node:sqlite';
-import type { AttemptRecord, FinishOutcome } from '../store.ts';
+import type { FinishOutcome } from '../store.ts';
 import type { EndState } from '../tally.ts';
+import type { ArrivedAttempt } from './attempt-pack.ts';
 import { heldAt, rangeOf, unheld } from './available-at.ts';
 import type { Origin } from './births.ts';
 import type { Lanes } from './lanes.ts';
@@ -63,7 +64,7 @@ export class Finisher {
     this.#insertAttempt = db.prepare(
       `INSERT INTO attempts (delivery_id, number, started_at, duration_ms, status, cause, detail, timings, url,
          request_headers, response_headers, response_body, truncated)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?)`,
     );
     this.#insertExtra = db.prepare(
       `INSERT INTO pending (id, tag, event_seq, type, attempts, available_at, extra, asked, created_at)
@@ -85,7 +86,7 @@ export class Finisher {
     );
   }
 
-  finish(record: AttemptRecord): FinishOutcome {
+  finish(record: ArrivedAttempt): FinishOutcome {
     const finishedAt = record.startedAt + Math.round(record.durationMs);
     if (record.extra) return this.#finishExtra(record, finishedAt);
     const { next } = record;
@@ -123,7 +124,7 @@ export class Finisher {
     return { kind: 'written', dueAt };
   }
 
-  #finishRetry(record: AttemptRecord, at: number, finishedAt: number): FinishOutcome {
+  #finishRetry(record: ArrivedAttempt, at: number, finishedAt: number): FinishOutcome {
     const origin = this.#lanes.births.take(record.key);
     if (origin !== undefined) return this.#finishFirstRetry(record, origin, at, finishedAt);
     const row = this.#findHeld.get(record.tag, record.key) as Held | undefined;
@@ -149,7 +150,7 @@ export class Finisher {
   }
 
   /** The first attempt of a delivery that has no row yet, and needs one now. */
-  #finishFirstRetry(record: AttemptRecord, origin: Origin, at: number, finishedAt: number): FinishOutcome {
+  #finishFirstRetry(record: ArrivedAttempt, origin: Origin, at: number, finishedAt: number): FinishOutcome {
     const { tag, key, number, status, cause } = record;
     this.#lanes.letGo(tag, record.bytes);
     if (!this.#lanes.isThere(tag)) {
@@ -164,7 +165,7 @@ export class Finisher {
   }
 
   /** An attempt beside a finished delivery: success makes the delivery `delivered`, else its state stays. */
-  #finishExtra(record: AttemptRecord, finishedAt: number): FinishOutcome {
+  #finishExtra(record: ArrivedAttempt, finishedAt: number): FinishOutcome {
     const row = this.#findHeld.get(record.tag, record.key) as Held | undefined;
     if (row === undefined) return lost;
     this.#lanes.letGo(record.tag, record.bytes);
@@ -205,7 +206,7 @@ export class Finisher {
 
   /** A delivery leaves what is pending, with its last attempt. */
   #writeEnd(
-    record: AttemptRecord,
+    record: ArrivedAttempt,
     origin: Pick<Origin, 'seq' | 'type' | 'createdAt'>,
     state: EndState,
     finishedAt: number,
@@ -227,7 +228,7 @@ export class Finisher {
   }
 
   /** @param end the state that the attempt ended its delivery in, null if it goes on or had ended before */
-  #writeAttempt(record: AttemptRecord, end: EndState | null): void {
+  #writeAttempt(record: ArrivedAttempt, end: EndState | null): void {
     this.#lanes.tally.attempt(record, end);
     this.#insertAttempt.run(
       record.key,

@@ -4,6 +4,7 @@ import type { MessagePort, Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../clock.ts';
 import { StoreUnavailable } from '../errors.ts';
 import type { AcceptGroup, AcceptOutcome, AttemptRecord, FinishOutcome } from '../store.ts';
+import { AttemptPack, noAttempts, type PackedAttempts, takeApart } from './attempt-pack.ts';
 import * as wire from './wire.ts';
 
 /** How many events and attempts one turn carries at the most: a few milliseconds of the writer's time. */
@@ -24,7 +25,9 @@ const enoughForATurn = 32;
  * two hundredths of the relay more at both fan-outs (medians of 5 and 7 rounds taken in turn).
  */
 const finishesWaitMs = 20;
-const enoughFinishes = 1_000;
+
+/** A pack that grew beyond this, for answers that said much, is not kept. */
+const mostSpareBytes = 1_048_576;
 
 interface Waiting<Item, Result> {
   item: Item;
@@ -32,20 +35,39 @@ interface Waiting<Item, Result> {
   reject(error: Error): void;
 }
 
-interface Batch {
-  accepts: Waiting<AcceptGroup, AcceptOutcome>[];
-  finishes: Waiting<AttemptRecord, FinishOutcome>[];
-  operations: Waiting<wire.Operation, wire.OperationResult>[];
+type Accepts = Waiting<AcceptGroup, AcceptOutcome>[];
+type Operations = Waiting<wire.Operation, wire.OperationResult>[];
+type Done = (outcome: FinishOutcome | Error) => void;
+
+/** Attempts that wait for their turn, and who is told of each. */
+interface Finishes {
+  pack: AttemptPack;
+  done: Done[];
 }
 
-const emptyBatch = (): Batch => ({ accepts: [], finishes: [], operations: [] });
-const sizeOf = (batch: Batch): number =>
-  batch.accepts.length + batch.finishes.length + batch.operations.length;
+/** One turn. */
+interface Batch {
+  accepts: Accepts;
+  attempts: PackedAttempts;
+  /** Of `attempts`, in their order. */
+  done: Done[];
+  operations: Operations;
+}
+
+const nothing: Batch = { accepts: [], attempts: noAttempts, done: [], operations: [] };
+const sizeOf = ({ accepts, done, operations }: Batch): number =>
+  accepts.length + done.length + operations.length;
 
 export class Turns {
   readonly #port: MessagePort | Worker;
   readonly #clock: Clock;
-  #waiting = emptyBatch();
+  #accepts: Accepts = [];
+  /** Each as full as a turn may be, but for the last. */
+  #finishes: Finishes[] = [];
+  #operations: Operations = [];
+  /** The pack of `#flying`, and one to be filled. */
+  #flyingPack: AttemptPack | null = null;
+  #sparePack: AttemptPack | null = null;
   /** Parts of a turn that broke, each tried alone before anything else. */
   readonly #parts: Batch[] = [];
   #flying: Batch | null = null;
@@ -79,16 +101,25 @@ export class Turns {
 
   accept(item: AcceptGroup): Promise<AcceptOutcome> {
     return new Promise((resolve, reject) => {
-      this.#waiting.accepts.push({ item, resolve, reject });
+      this.#accepts.push({ item, resolve, reject });
       this.#schedule();
     });
   }
 
-  finish(item: AttemptRecord): Promise<FinishOutcome> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.finishes.push({ item, resolve, reject });
-      this.#schedule();
-    });
+  finish(record: AttemptRecord, done: Done): void {
+    let last = this.#finishes.at(-1);
+    if (last === undefined || last.pack.size >= this.#mostAttempts) {
+      last = { pack: this.#sparePack ?? new AttemptPack(), done: [] };
+      this.#sparePack = null;
+      this.#finishes.push(last);
+    }
+    last.pack.add(record);
+    last.done.push(done);
+    this.#schedule();
+  }
+
+  get #mostAttempts(): number {
+    return this.#isBriskTime ? attemptsPerShortTurn : attemptsPerTurn;
   }
 
   /** Has the writer carry out an operation and answer with a result of its kind. */
@@ -97,7 +128,7 @@ export class Turns {
     kind: Kind,
   ): Promise<Extract<wire.OperationResult, { kind: Kind }>> {
     const result = await new Promise<wire.OperationResult>((resolve, reject) => {
-      this.#waiting.operations.push({ item, resolve, reject });
+      this.#operations.push({ item, resolve, reject });
       this.#schedule();
     });
     if (result.kind !== kind) throw new Error(`The writer answered ${item.kind} with ${result.kind}.`);
@@ -106,12 +137,13 @@ export class Turns {
 
   #schedule(): void {
     if (this.#flying !== null) return;
-    const { accepts, finishes, operations } = this.#waiting;
-    if (accepts.length + operations.length >= enoughForATurn || finishes.length >= enoughFinishes) {
+    const others = this.#accepts.length + this.#operations.length;
+    const isFull = (this.#finishes[0]?.pack.size ?? 0) >= this.#mostAttempts;
+    if (others >= enoughForATurn || isFull) {
       this.#fly();
       return;
     }
-    if (accepts.length + operations.length + this.#parts.length === 0) {
+    if (others + this.#parts.length === 0) {
       this.#companyTimer ??= this.#clock.after(finishesWaitMs, () => {
         this.#companyTimer = null;
         this.#fly();
@@ -132,51 +164,57 @@ export class Turns {
     this.#companyTimer?.cancel();
     this.#companyTimer = null;
     if (this.#gone !== null) {
-      const batches = [...this.#parts.splice(0), this.#waiting];
-      this.#waiting = emptyBatch();
-      for (const batch of batches) rejectAll(batch, this.#gone);
+      for (const part of this.#parts.splice(0)) rejectAll(part, this.#gone);
+      for (let batch = this.#take(); sizeOf(batch) > 0; batch = this.#take()) rejectAll(batch, this.#gone);
       return;
     }
     const batch = this.#parts.shift() ?? this.#take();
     if (sizeOf(batch) === 0) return;
     this.#flying = batch;
     const events = wire.encodeEvents(batch.accepts.map(({ item }) => item));
-    const attempts = wire.encodeAttempts(batch.finishes.map(({ item }) => item));
     const turn: wire.Turn = {
+      attempts: batch.attempts,
       groups: events.groups,
       events: events.events,
       eventBodies: events.bodies,
-      names: attempts.names,
-      finishes: attempts.finishes,
-      finishBodies: attempts.bodies,
       operations: batch.operations.map(({ item }) => item),
     };
-    this.#port.postMessage(turn, [events.bodies.buffer, attempts.bodies.buffer]);
+    this.#port.postMessage(turn, [events.bodies.buffer]);
   }
 
   #take(): Batch {
-    const { accepts, finishes, operations } = this.#waiting;
-    this.#waiting = emptyBatch();
+    const accepts = this.#accepts;
     let groups = 0;
     for (let events = 0; groups < accepts.length && events < eventsPerTurn; groups++) {
       events += accepts[groups]?.item.events.length ?? 0;
     }
-    this.#waiting.accepts = accepts.splice(groups);
-    this.#waiting.finishes = finishes.splice(this.#isBriskTime ? attemptsPerShortTurn : attemptsPerTurn);
-    return { accepts, finishes, operations };
+    this.#accepts = accepts.splice(groups);
+    const operations = this.#operations;
+    this.#operations = [];
+    const finishes = this.#finishes.shift();
+    if (finishes === undefined) return { ...nothing, accepts, operations };
+    const { pack, done } = finishes;
+    this.#flyingPack = pack;
+    return { accepts, attempts: pack.packed(), done, operations };
   }
 
   #land(answer: wire.Answer): void {
     const batch = this.#flying;
     this.#flying = null;
     if (batch === null) return;
-    if (answer.kind === 'failed') this.#afterFailure(batch, answer.message);
-    else {
+    // A broken turn committed nothing. Its parts go again one by one; a part that breaks alone is refused.
+    const isAlone = sizeOf(batch) === 1;
+    if (answer.kind === 'failed' && !isAlone) this.#parts.push(...partsOf(batch));
+    // Before anybody is told, who may have the next pack sent at once.
+    this.#freePack();
+    if (answer.kind === 'failed') {
+      if (isAlone) rejectAll(batch, new StoreUnavailable(answer.message));
+    } else {
       this.#isBriskTime = answer.isBriskTime;
       const accepted = wire.decodeAccepts(answer.names, answer.accepts);
       for (let i = 0; i < batch.accepts.length; i++) batch.accepts[i]?.resolve(accepted[i] as AcceptOutcome);
-      for (let i = 0; i < batch.finishes.length; i++) {
-        batch.finishes[i]?.resolve(wire.decodeFinish(answer.finishes[i] as number));
+      for (let i = 0; i < batch.done.length; i++) {
+        batch.done[i]?.(wire.decodeFinish(answer.finishes[i] as number));
       }
       for (let i = 0; i < batch.operations.length; i++) {
         batch.operations[i]?.resolve(answer.operations[i] as wire.OperationResult);
@@ -186,21 +224,18 @@ export class Turns {
     else this.#schedule();
   }
 
-  /** A broken turn committed nothing. Its parts go again one by one; a part that breaks alone is refused. */
-  #afterFailure(batch: Batch, message: string): void {
-    if (sizeOf(batch) === 1) {
-      rejectAll(batch, new StoreUnavailable(message));
-      return;
-    }
-    this.#parts.push(
-      ...batch.accepts.map((accept) => ({ ...emptyBatch(), accepts: [accept] })),
-      ...batch.finishes.map((finish) => ({ ...emptyBatch(), finishes: [finish] })),
-      ...batch.operations.map((operation) => ({ ...emptyBatch(), operations: [operation] })),
-    );
+  /** What was in the flying pack is written, or copied for another try. */
+  #freePack(): void {
+    const pack = this.#flyingPack;
+    this.#flyingPack = null;
+    if (pack === null || pack.capacity > mostSpareBytes) return;
+    pack.clear();
+    this.#sparePack = pack;
   }
 
   #isEmpty(): boolean {
-    return this.#flying === null && this.#parts.length === 0 && sizeOf(this.#waiting) === 0;
+    const waiting = this.#accepts.length + this.#finishes.length + this.#operations.length;
+    return this.#flying === null && this.#parts.length + waiting === 0;
   }
 
   /** Refuses everything from now on. */
@@ -229,6 +264,19 @@ export class Turns {
   }
 }
 
+function partsOf(batch: Batch): Batch[] {
+  return [
+    ...batch.accepts.map((accept) => ({ ...nothing, accepts: [accept] })),
+    ...takeApart(batch.attempts).map((attempts, index) => ({
+      ...nothing,
+      attempts,
+      done: batch.done.slice(index, index + 1),
+    })),
+    ...batch.operations.map((operation) => ({ ...nothing, operations: [operation] })),
+  ];
+}
+
 function rejectAll(batch: Batch, error: Error): void {
-  for (const { reject } of [...batch.accepts, ...batch.finishes, ...batch.operations]) reject(error);
+  for (const { reject } of [...batch.accepts, ...batch.operations]) reject(error);
+  for (const done of batch.done) done(error);
 }

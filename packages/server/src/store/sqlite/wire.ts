@@ -1,12 +1,13 @@
-// What travels between the thread that serves HTTP and the writer thread: one turn there, one answer back. Events
-// and attempts go as flat arrays and one transferred buffer, for cloning an object per row costs more than the row.
+// What travels between the threads that serve HTTP and send and the writer thread: one turn there, one answer back. Events go
+// as flat arrays and one transferred buffer, for cloning an object per row costs more than the row; attempts as attempt-pack.ts
+// puts them.
 import type { CompiledQuery } from 'kysely';
+import { Names } from '../../core/names.ts';
 import type { ReplayCandidate } from '../control/replays.ts';
 import type {
   Accepted,
   AcceptGroup,
   AcceptOutcome,
-  AttemptRecord,
   Backlog,
   Change,
   ChangeOutcome,
@@ -17,7 +18,6 @@ import type {
   FinishOutcome,
   Lease,
   NewEvent,
-  Next,
   RedeliverOutcome,
   ReplayRequest,
   ReplayStep,
@@ -25,6 +25,7 @@ import type {
   Step,
   StoreFigures,
 } from '../store.ts';
+import { countAttempts, noAttempts, type PackedAttempts } from './attempt-pack.ts';
 
 export type Cell = string | number | null;
 
@@ -62,12 +63,9 @@ export type OperationResult =
   | { kind: 'more'; more: boolean }
   | { kind: 'done' };
 
-/** One client's share of a transaction. Finishes come first, then accepts, then the rest in order. */
+/** One client's share of a transaction. Attempts come first, then accepts, then the rest in order. */
 export interface Turn {
-  /** Texts that many of `finishes` share, which their cells name by their places here. */
-  names: string[];
-  finishes: Cell[];
-  finishBodies: Uint8Array;
+  attempts: PackedAttempts;
   groups: number[];
   events: Cell[];
   eventBodies: Uint8Array;
@@ -76,9 +74,7 @@ export interface Turn {
 
 /** A turn of which nothing is asked. */
 export const emptyTurn: Turn = {
-  names: [],
-  finishes: [],
-  finishBodies: new Uint8Array(),
+  attempts: noAttempts,
   groups: [],
   events: [],
   eventBodies: new Uint8Array(),
@@ -86,7 +82,7 @@ export const emptyTurn: Turn = {
 };
 
 /** How much of each kind a turn asks for; `others` are operations that are no claims. */
-export function weightOf({ finishes, events, operations }: Turn): {
+export function weightOf({ attempts, events, operations }: Turn): {
   events: number;
   attempts: number;
   claims: number;
@@ -95,7 +91,7 @@ export function weightOf({ finishes, events, operations }: Turn): {
   const claims = operations.filter(({ kind }) => kind === 'claim').length;
   return {
     events: events.length / eventCells,
-    attempts: finishes.length / attemptCells,
+    attempts: countAttempts(attempts),
     claims,
     others: operations.length - claims,
   };
@@ -115,7 +111,6 @@ export type Answer =
   | { kind: 'failed'; message: string };
 
 const eventCells = 11;
-const attemptCells = 18;
 
 /** What of an answer need not be copied. */
 export function transferOf(answer: Answer): ArrayBuffer[] {
@@ -123,28 +118,6 @@ export function transferOf(answer: Answer): ArrayBuffer[] {
   return answer.operations.flatMap((operation) =>
     operation.kind === 'claim' ? [operation.bodies.buffer] : [],
   );
-}
-
-/** Texts by their places: each travels once in a message, and is one string for all who use it on the other side. */
-class Names {
-  readonly #places = new Map<string, number>();
-
-  place(name: string): number {
-    const known = this.#places.get(name);
-    if (known !== undefined) return known;
-    const place = this.#places.size;
-    this.#places.set(name, place);
-    return place;
-  }
-
-  /** -1 for null. */
-  placeOrNull(name: string | null): number {
-    return name === null ? -1 : this.place(name);
-  }
-
-  all(): string[] {
-    return [...this.#places.keys()];
-  }
 }
 
 /** Packs byte arrays behind one another into a buffer of its own, fit for transfer. */
@@ -273,77 +246,6 @@ export function decodeAccepts(names: string[], cells: number[]): AcceptOutcome[]
     outcomes.push({ kind: 'stored', events });
   }
   return outcomes;
-}
-
-export function encodeAttempts(records: AttemptRecord[]): {
-  names: string[];
-  finishes: Cell[];
-  bodies: Uint8Array<ArrayBuffer>;
-} {
-  const names = new Names();
-  const cells: Cell[] = [];
-  const bodies: Uint8Array[] = [];
-  let length = 0;
-  for (const record of records) {
-    const { next } = record;
-    cells.push(
-      record.key,
-      names.place(record.tag),
-      record.number,
-      record.extra ? 1 : 0,
-      next.kind,
-      next.kind === 'retry' ? next.at : 0,
-      record.startedAt,
-      record.durationMs,
-      record.status,
-      names.placeOrNull(record.cause),
-      record.detail,
-      record.timings,
-      names.place(record.url),
-      record.requestHeaders,
-      names.placeOrNull(record.responseHeaders),
-      record.responseBody === null ? -1 : record.responseBody.length,
-      record.truncated ? 1 : 0,
-      record.bytes,
-    );
-    if (record.responseBody !== null) {
-      bodies.push(record.responseBody);
-      length += record.responseBody.length;
-    }
-  }
-  return { names: names.all(), finishes: cells, bodies: pack(bodies, length) };
-}
-
-export function decodeAttempts(turn: Turn): AttemptRecord[] {
-  const { names, finishes: cells, finishBodies } = turn;
-  const nameAt = (place: number): string | null => (place < 0 ? null : (names[place] as string));
-  const records: AttemptRecord[] = [];
-  let at = 0;
-  for (let cell = 0; cell < cells.length; cell += attemptCells) {
-    const length = cells[cell + 15] as number;
-    const kind = cells[cell + 4] as Next['kind'];
-    records.push({
-      key: cells[cell] as string,
-      tag: names[cells[cell + 1] as number] as string,
-      number: cells[cell + 2] as number,
-      extra: cells[cell + 3] === 1,
-      next: kind === 'retry' ? { kind, at: cells[cell + 5] as number } : { kind },
-      startedAt: cells[cell + 6] as number,
-      durationMs: cells[cell + 7] as number,
-      status: cells[cell + 8] as number | null,
-      cause: nameAt(cells[cell + 9] as number),
-      detail: cells[cell + 10] as string | null,
-      timings: cells[cell + 11] as string,
-      url: names[cells[cell + 12] as number] as string,
-      requestHeaders: cells[cell + 13] as string,
-      responseHeaders: nameAt(cells[cell + 14] as number),
-      responseBody: length < 0 ? null : finishBodies.subarray(at, at + length),
-      truncated: cells[cell + 16] === 1,
-      bytes: cells[cell + 17] as number,
-    });
-    if (length > 0) at += length;
-  }
-  return records;
 }
 
 /** What a claim took: `cells` as `encodeClaim` puts them, and each body once, however many lanes got its event. */

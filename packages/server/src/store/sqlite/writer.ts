@@ -19,6 +19,7 @@ import type {
   StoreFigures,
 } from '../store.ts';
 import { Acceptor } from './accept.ts';
+import { unpackAttempts } from './attempt-pack.ts';
 import { unheld } from './available-at.ts';
 import { Brisk } from './brisk.ts';
 import { Claimer } from './claim.ts';
@@ -101,9 +102,9 @@ class Writer {
   }
 
   #runTurn(turn: wire.Turn): wire.Answer {
-    const finishes = wire
-      .decodeAttempts(turn)
-      .map((record) => wire.encodeFinish(this.#finisher.finish(record)));
+    const finishes = unpackAttempts(turn.attempts).map((attempt) =>
+      wire.encodeFinish(this.#finisher.finish(attempt)),
+    );
     const accepts: AcceptOutcome[] = wire
       .decodeEvents(turn)
       .map((events) => this.#acceptor.acceptGroup(events));
