@@ -19,6 +19,7 @@ import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { readMigrations } from '../src/store/migrations.ts';
+import { migrateSqlite } from '../src/store/sqlite/open.ts';
 import { makeWebhook, newEvent, until } from './support/calls.ts';
 import { keepDoing } from './support/house.ts';
 import { createDatabase } from './support/postgres.ts';
@@ -135,6 +136,49 @@ test('kill -9 in the middle of a migration of SQLite leaves nothing of it, and t
   await once(again, 'close');
   assert.deepEqual(JSON.parse(chunk.toString()), { ran: ['002-large.sqlite.sql'], schema: 2 });
   assert.deepEqual(tables(), ['large', 'last', 'migrations', 'small']);
+});
+
+test('a SQLite file from before 008 keeps its attempts, and its index what was in it', (t) => {
+  const folder = newFolder(t);
+  const before = join(folder, 'migrations');
+  mkdirSync(before);
+  const all = new URL('../src/store/migrations/', import.meta.url);
+  for (const name of readdirSync(all)) if (name < '008') cpSync(new URL(name, all), join(before, name));
+  const path = join(folder, 'posthorn.db');
+  migrateSqlite(path, pathToFileURL(`${before}/`));
+  const key = (n: number) => `${String(n).padStart(21, '0')}tag00001`;
+  const use = (work: (db: DatabaseSync) => void) => {
+    const db = new DatabaseSync(path);
+    work(db);
+    db.close();
+  };
+  const attempt = `INSERT INTO attempts (delivery_id, number, started_at, duration_ms, timings, url, request_headers, truncated)
+    VALUES (?, ?, 1, 1, '', '', '', 0)`;
+  const delivery = `INSERT INTO deliveries (tag, id, event_seq, type, state, attempts, created_at, finished_at)
+    VALUES ('tag00001', ?, 1, 'x', 'delivered', 1, 1, 1)`;
+  use((db) => {
+    for (const n of [1, 2]) {
+      db.prepare(delivery).run(key(n));
+      db.prepare(attempt).run(key(n), 1);
+    }
+  });
+  assert.equal(migrateSqlite(path).ran.at(0), '008-attempts.sqlite.sql');
+  use((db) => {
+    const { lastInsertRowid } = db.prepare(attempt).run(key(3), 1);
+    db.exec(`UPDATE attempts SET alone = 1 WHERE seq = ${lastInsertRowid}`);
+    db.prepare(delivery).run(key(3));
+    db.exec(`UPDATE deliveries SET attempt = ${lastInsertRowid} WHERE id = '${key(3)}'`);
+    db.prepare(attempt).run(key(3), 2);
+    assert.throws(() => db.prepare(attempt).run(key(2), 1), /UNIQUE constraint failed/);
+    const asked = db.prepare(
+      "SELECT number FROM delivery_attempts WHERE tag = 'tag00001' AND delivery_id = ? ORDER BY number",
+    );
+    assert.deepEqual(
+      [1, 2, 3, 4].map((n) => asked.all(key(n)).map(({ number }) => number)),
+      [[1], [1], [1, 2], []],
+    );
+    assert.deepEqual({ ...db.prepare('PRAGMA integrity_check').get() }, { integrity_check: 'ok' });
+  });
 });
 
 function spawnCommand(args: string[], env: Record<string, string>): ChildProcess {

@@ -8,7 +8,7 @@ import type { Row } from './tables.ts';
 
 export type EventRow = Row<'events'>;
 export type EventSummary = Omit<EventRow, 'body'>;
-export type AttemptRow = Omit<Row<'attempts'>, 'seq'>;
+export type AttemptRow = Omit<Row<'delivery_attempts'>, 'tag'>;
 
 /** A delivery, finished or not. `availableAt` is only set while it is pending; see sqlite/lanes.ts for its ranges. */
 export interface DeliveryRow {
@@ -196,10 +196,10 @@ export async function listDeliveriesOfEvent(store: Store, event: EventRow): Prom
 }
 
 /** A delivery's attempts, first to last. */
-export function listAttempts(store: Store, key: string): Promise<AttemptRow[]> {
-  return store.read(
+export async function listAttempts(store: Store, key: string): Promise<AttemptRow[]> {
+  const rows = await store.read(
     store.queries
-      .selectFrom('attempts')
+      .selectFrom('delivery_attempts')
       .select([
         'delivery_id',
         'number',
@@ -212,10 +212,11 @@ export function listAttempts(store: Store, key: string): Promise<AttemptRow[]> {
         'url',
       ])
       .select(['request_headers', 'response_headers', 'response_body', 'truncated'])
+      .where('tag', '=', key.slice(uidLength))
       .where('delivery_id', '=', key)
-      .orderBy('number')
       .compile(),
   );
+  return rows.toSorted((a, b) => a.number - b.number);
 }
 
 /** The body of a delivery's event. */

@@ -248,8 +248,9 @@ export interface Tables {
     written_at: number;
   };
   presence: { id: string; roles: string; version: string; started_at: number; seen_at: number };
-  attempts: {
-    seq: number;
+  /** A view: on SQLite an attempt is found in one of two ways. */
+  delivery_attempts: {
+    tag: string;
     delivery_id: string;
     number: number;
     started_at: number;

@@ -50,8 +50,9 @@ export class Finisher {
          last_status = ?, last_cause = ? WHERE tag = ? AND id = ?`,
     );
     this.#insertDelivery = db.prepare(
-      `INSERT INTO deliveries (id, tag, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO deliveries (id, tag, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at,
+         attempt)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#insertCanceled = db.prepare(
       `INSERT INTO deliveries (id, tag, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at,
@@ -63,8 +64,8 @@ export class Finisher {
     );
     this.#insertAttempt = db.prepare(
       `INSERT INTO attempts (delivery_id, number, started_at, duration_ms, status, cause, detail, timings, url,
-         request_headers, response_headers, response_body, truncated)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?)`,
+         request_headers, response_headers, response_body, truncated, alone)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?)`,
     );
     this.#insertExtra = db.prepare(
       `INSERT INTO pending (id, tag, event_seq, type, attempts, available_at, extra, asked, created_at)
@@ -212,6 +213,8 @@ export class Finisher {
     finishedAt: number,
   ): void {
     this.#lanes.countPending(record.tag, -1);
+    const isAlone = state === 'delivered' && record.number === 1;
+    const seq = this.#writeAttempt(record, state, isAlone);
     this.#insertDelivery.run(
       record.key,
       record.tag,
@@ -223,14 +226,18 @@ export class Finisher {
       record.cause,
       origin.createdAt,
       finishedAt,
+      isAlone ? seq : null,
     );
-    this.#writeAttempt(record, state);
   }
 
-  /** @param end the state that the attempt ended its delivery in, null if it goes on or had ended before */
-  #writeAttempt(record: ArrivedAttempt, end: EndState | null): void {
+  /**
+   * @param end the state that the attempt ended its delivery in, null if it goes on or had ended before
+   * @param isAlone whether it is found by its number, which the delivery's row has: an entry less in an index, for all but a few
+   * @returns its number
+   */
+  #writeAttempt(record: ArrivedAttempt, end: EndState | null, isAlone = false): number | bigint {
     this.#lanes.tally.attempt(record, end);
-    this.#insertAttempt.run(
+    const { lastInsertRowid } = this.#insertAttempt.run(
       record.key,
       record.number,
       record.startedAt,
@@ -244,7 +251,9 @@ export class Finisher {
       record.responseHeaders,
       record.responseBody,
       record.truncated ? 1 : 0,
+      isAlone ? 1 : 0,
     );
+    return lastInsertRowid;
   }
 
   /** Writes up to `limit` pending deliveries of removed endpoints as canceled; answers how many there were. */

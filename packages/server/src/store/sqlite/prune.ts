@@ -21,6 +21,7 @@ export class Pruner {
   readonly #tags;
   readonly #isPending;
   readonly #dropDelivery;
+  readonly #dropAlone;
   readonly #dropAttempts;
   readonly #dropEvent;
   readonly #dropReplays;
@@ -36,8 +37,9 @@ export class Pruner {
     );
     this.#tags = db.prepare('SELECT tag FROM endpoints WHERE team_id = ?');
     this.#isPending = db.prepare('SELECT 1 FROM pending WHERE tag = ? AND id = ?');
-    this.#dropDelivery = db.prepare('DELETE FROM deliveries WHERE tag = ? AND id = ?');
-    this.#dropAttempts = db.prepare('DELETE FROM attempts WHERE delivery_id = ?');
+    this.#dropDelivery = db.prepare('DELETE FROM deliveries WHERE tag = ? AND id = ? RETURNING attempt');
+    this.#dropAlone = db.prepare('DELETE FROM attempts WHERE seq = ?');
+    this.#dropAttempts = db.prepare('DELETE FROM attempts WHERE delivery_id = ? AND alone = 0');
     this.#dropEvent = db.prepare('DELETE FROM events WHERE seq = ?');
     this.#dropReplays = db.prepare("DELETE FROM replays WHERE state <> 'running' AND finished_at < ?");
   }
@@ -73,7 +75,10 @@ export class Pruner {
       this.#lanes.births.has(uid + tag) || this.#isPending.get(tag, uid + tag) !== undefined;
     if (tags.some(isUnfinished)) return;
     for (const tag of tags) {
-      if (this.#dropDelivery.run(tag, uid + tag).changes > 0) this.#dropAttempts.run(uid + tag);
+      const dropped = this.#dropDelivery.get(tag, uid + tag) as { attempt: number | null } | undefined;
+      if (dropped === undefined) continue;
+      this.#dropAttempts.run(uid + tag);
+      if (dropped.attempt !== null) this.#dropAlone.run(dropped.attempt);
     }
     this.#dropEvent.run(seq);
   }
