@@ -15,6 +15,13 @@ const connections = 64;
 /** After the last delivery the server still writes results down: that work is counted, and ends in this time. */
 const settleMs = 300;
 
+/** Paths of PEM files: a server's key and certificate, and the authority that senders must trust. */
+export interface TlsFiles {
+  key: string;
+  cert: string;
+  ca: string;
+}
+
 export interface Order {
   events: number;
   /** Events per second in an open loop; null for as many as the connections carry. */
@@ -52,16 +59,19 @@ export class TestBed {
   readonly #phaseStores: Store[] = [];
   #nextSeq = 1;
 
-  private constructor(generator: Worker, sink: Worker, ports: number[]) {
+  private constructor(generator: Worker, sink: Worker, endpoints: string[]) {
     this.#generator = generator;
     this.#sink = sink;
-    this.endpoints = ports.map((port) => `http://127.0.0.1:${port}/hook`);
+    this.endpoints = endpoints;
   }
 
-  /** Starts a generator, and a sink with `fanout` endpoints. */
-  static async open(fanout: number): Promise<TestBed> {
-    const [sink, ports] = await Worker.serve('sink.ts', [String(fanout)]);
-    return new TestBed(Worker.start('generator.ts'), sink, ports);
+  /** Starts a generator, and a sink with `fanout` endpoints, which speak TLS where there are files for it. */
+  static async open(fanout: number, tls: TlsFiles | null = null): Promise<TestBed> {
+    const files = tls === null ? [] : [tls.key, tls.cert];
+    const [sink, ports] = await Worker.serve('sink.ts', [String(fanout), ...files]);
+    const scheme = tls === null ? 'http' : 'https';
+    const endpoints = ports.map((port) => `${scheme}://127.0.0.1:${port}/hook`);
+    return new TestBed(Worker.start('generator.ts'), sink, endpoints);
   }
 
   /** Publishes the events and waits for their deliveries. Throws when the target refuses an event. */

@@ -13,6 +13,7 @@ import { measureLatency } from './scenarios/latency.ts';
 import { measureRecovery } from './scenarios/recovery.ts';
 import { measureReplay } from './scenarios/replay.ts';
 import type { Setting } from './scenarios/rounds.ts';
+import { measureSustained } from './scenarios/sustained.ts';
 import { measureThroughput } from './scenarios/throughput.ts';
 import { targets } from './targets.ts';
 
@@ -41,7 +42,7 @@ const { values: options } = parseArgs({
 
 /** The scenarios that the plan has and the options ask for, each ready to run. */
 function chooseScenarios(plan: Plan, setting: Setting): [name: string, measure: () => Promise<Row[]>][] {
-  const { latency, fairness, backlog, recovery, history, replay } = plan;
+  const { latency, fairness, backlog, recovery, history, replay, endpoints, tls, sustained } = plan;
   const throughput = plan.throughput.filter(({ fanout }) => isChosen(options.fanout, String(fanout)));
   const all: [string, (() => Promise<Row[]>) | null][] = [
     ['throughput', () => measureThroughput(setting, throughput)],
@@ -51,11 +52,17 @@ function chooseScenarios(plan: Plan, setting: Setting): [name: string, measure: 
     ['recovery', recovery && (() => measureRecovery(setting, recovery))],
     ['history', history && (() => measureHistory(setting, history))],
     ['replay', replay && (() => measureReplay(setting, replay))],
+    ['endpoints', endpoints && (() => measureThroughput(setting, endpoints, 'endpoints'))],
+    ['tls', tls && (() => measureThroughput(setting, tls, 'tls'))],
+    ['sustained', sustained && (() => measureSustained(setting, sustained))],
   ];
   return all.flatMap(([name, measure]) =>
     measure !== null && isChosen(options.scenario, name) ? [[name, measure]] : [],
   );
 }
+
+/** Scenarios of `beside` in the results: `rows` has those that targets are set for. */
+const besideTheTable = new Set<Row['scenario']>(['endpoints', 'tls', 'sustained']);
 
 function isChosen(chosen: string[] | undefined, name: string): boolean {
   return chosen === undefined || chosen.includes(name);
@@ -86,7 +93,14 @@ async function run(): Promise<void> {
   const shortfalls = findShortfalls(rows, machine);
   const { scenario, store, fanout, rounds } = options;
   if ([scenario, store, fanout, rounds].every((option) => option === undefined)) {
-    const results = { machine, quick: options.quick, rows, shortfalls };
+    const isBeside = ({ scenario: name }: Row) => besideTheTable.has(name);
+    const results = {
+      machine,
+      quick: options.quick,
+      rows: rows.filter((row) => !isBeside(row)),
+      beside: rows.filter(isBeside),
+      shortfalls,
+    };
     writeFileSync(new URL('results.json', import.meta.url), `${JSON.stringify(results, null, 2)}\n`);
   }
   const seconds = Math.round((performance.now() - startedAt) / 1000);

@@ -41,6 +41,15 @@ export interface Plan {
     seconds: number;
     lists: number;
   } | null;
+  /** Throughput once more, to many endpoints, and to endpoints that speak TLS. */
+  endpoints: Plan['throughput'] | null;
+  tls: Plan['throughput'] | null;
+  sustained: {
+    /** The closed loop that says what the target carries, and the share of it that is then kept up. */
+    warmUp: number;
+    share: number;
+    minutes: number;
+  } | null;
   replay: {
     /** Deliveries of the past, all of one webhook. */
     events: number;
@@ -83,6 +92,9 @@ export const quickPlan: Plan = {
   recovery: null,
   history: null,
   replay: null,
+  endpoints: null,
+  tls: null,
+  sustained: null,
 };
 
 export const fullPlan: Plan = {
@@ -139,4 +151,10 @@ export const fullPlan: Plan = {
     lists: 200,
   },
   replay: { events: 100_000, rates: [1_000, null], ratePerSecond: 200, seconds: 15 },
+  endpoints: [{ fanout: 100, warmUp: 1_000, events: 1_200 }],
+  tls: [
+    { fanout: 1, warmUp: 20_000, events: 30_000 },
+    { fanout: 10, warmUp: 10_000, events: 12_000 },
+  ],
+  sustained: { warmUp: 30_000, share: 0.5, minutes: 10 },
 };

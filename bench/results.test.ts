@@ -59,6 +59,11 @@ const shortfalls: [name: string, within: Partial<Row>, beyond: Partial<Row>][] =
     { scenario: 'fairness', hostile: 'silent', p99Ms: 6, aloneP99Ms: 1 },
     { scenario: 'fairness', hostile: 'silent', p99Ms: 6.1, aloneP99Ms: 1 },
   ],
+  [
+    'a rate that is not kept up',
+    { scenario: 'sustained', lastP99Ms: 12, firstP99Ms: 6 },
+    { scenario: 'sustained', lastP99Ms: 12.1, firstP99Ms: 6 },
+  ],
   ['a slow start', { scenario: 'backlog', readyMs: 3_000 }, { scenario: 'backlog', readyMs: 3_001 }],
   ['memory', { scenario: 'backlog', peakRssMb: 300 }, { scenario: 'backlog', peakRssMb: 301 }],
   ['a slow drain', { scenario: 'backlog', steadyRatio: 0.9 }, { scenario: 'backlog', steadyRatio: 0.89 }],

@@ -8,7 +8,17 @@ export type Store = 'relay' | 'sqlite' | 'postgres';
 
 /** Figures are medians over the rounds, `…Min` and `…Max` beside them; null where a figure has no meaning. */
 export interface Row {
-  scenario: 'throughput' | 'latency' | 'fairness' | 'backlog' | 'recovery' | 'history' | 'replay';
+  scenario:
+    | 'throughput'
+    | 'latency'
+    | 'fairness'
+    | 'backlog'
+    | 'recovery'
+    | 'history'
+    | 'replay'
+    | 'endpoints'
+    | 'tls'
+    | 'sustained';
   store: Store;
   fanout: number;
   rounds: number;
@@ -93,6 +103,8 @@ const mostBacklog = { readyMs: 3_000, rssMb: 300, p99Ratio: 2, p99Ms: 5, leastSt
 const mostRecovery = { concurrencyShare: 1, rateShare: 1.1, ratio: 1.2, ms: 5 };
 const mostHistory = { ratio: 1.2, ms: 5 };
 const mostReplay = { ratio: 1.2, ms: 5 };
+/** How much longer the last minute's p99 may be than the first's. */
+const mostSustained = { ratio: 2, ms: 5 };
 
 /** One sentence for each figure that falls short of its target, or that the run itself makes doubtful. */
 export function findShortfalls(rows: Row[], machine: Machine): string[] {
@@ -161,6 +173,9 @@ export function findShortfalls(rows: Row[], machine: Machine): string[] {
         );
       }
     }
+    if (row.scenario === 'sustained' && isLonger('lastP99Ms', 'firstP99Ms', mostSustained)) {
+      found.push(`${name}: p99 is ${row.lastP99Ms} ms in the last minute, ${row.firstP99Ms} in the first.`);
+    }
     if (row.scenario === 'history') {
       const pairs: [figure: string, than: string][] = [
         ['p50Ms', 'emptyP50Ms'],
@@ -198,6 +213,9 @@ const columns: [heading: string, figure: keyof Row][] = [
   ['p95 ms', 'p95Ms'],
   ['p99 ms', 'p99Ms'],
   ['alone p99', 'aloneP99Ms'],
+  ['first p99', 'firstP99Ms'],
+  ['last p99', 'lastP99Ms'],
+  ['worst p99', 'worstP99Ms'],
   ['replay/s', 'replayRate'],
   ['ready ms', 'readyMs'],
   ['of steady', 'steadyRatio'],

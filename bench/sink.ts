@@ -1,7 +1,9 @@
 // Receives deliveries on raw sockets, one port per endpoint, answers 200 at once, and keeps account: which
 // event came to which endpoint, when, how often. It learns from the main process what to expect, and tells it
 // when all of that has come.
-import { createServer, Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { nowUs, readMark } from './event.ts';
 import { MessageStream } from './framing.ts';
 import { listenOnPorts } from './listen.ts';
@@ -12,6 +14,8 @@ import { percentilesOf } from './percentiles.ts';
 const stallMs = 30_000;
 
 const endpoints = Number(process.argv[2]);
+/** Where key and certificate are, if the endpoints speak TLS. */
+const [keyPath, certPath] = process.argv.slice(3);
 const ok = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
 
 interface Phase {
@@ -105,12 +109,13 @@ function tally(): TallyReport {
   };
 }
 
-function serve(endpoint: number, accepted: Socket): void {
+function serve(endpoint: number, accepted: Socket, isSecure: boolean): void {
   const stream = new MessageStream((bytes, _startAt, frame) => {
     record(endpoint, bytes, frame.bodyAt, frame.endAt);
     socket.write(ok);
   });
-  const socket = readShared(accepted, (chunk) => stream.push(chunk));
+  const take = (chunk: Buffer): void => stream.push(chunk);
+  const socket = isSecure ? accepted.on('data', take) : readShared(accepted, take);
   socket.setNoDelay(true);
   // A sender that stops resets its connections: what that loses shows in the account.
   socket.on('error', () => socket.destroy());
@@ -138,8 +143,13 @@ process.on('message', (order: SinkOrder) => {
   else process.send?.(tally());
 });
 process.once('disconnect', () => process.exit(0));
-await listenOnPorts(
-  Array.from({ length: endpoints }, (_, endpoint) =>
-    createServer({ pauseOnConnect: true }, (socket) => serve(endpoint, socket)),
-  ),
-);
+
+function open(endpoint: number): Server {
+  if (keyPath === undefined || certPath === undefined) {
+    return createServer({ pauseOnConnect: true }, (socket) => serve(endpoint, socket, false));
+  }
+  const files = { key: readFileSync(keyPath), cert: readFileSync(certPath) };
+  return createTlsServer(files, (socket) => serve(endpoint, socket, true));
+}
+
+await listenOnPorts(Array.from({ length: endpoints }, (_, endpoint) => open(endpoint)));

@@ -25,8 +25,13 @@ export interface Running {
 
 export interface Target {
   store: Store;
-  /** Starts it with one subscription per endpoint URL, its data in a new folder of `dir`. */
-  start(endpoints: string[], dir: string, profileDir: string | null): Promise<Running>;
+  /** Starts it with one subscription per endpoint URL, its data in a new folder of `dir`, and `env` in its environment. */
+  start(
+    endpoints: string[],
+    dir: string,
+    profileDir: string | null,
+    env?: Record<string, string>,
+  ): Promise<Running>;
 }
 
 /** The settings that put Posthorn on each store. */
@@ -37,10 +42,10 @@ export const stores: { store: Store; settings: Record<string, string> }[] = [
 
 const relay: Target = {
   store: 'relay',
-  async start(endpoints, _dir, profileDir) {
+  async start(endpoints, _dir, profileDir, env = {}) {
     const profiling = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
     const args = [String(inFlightPerEndpoint), ...endpoints];
-    const [worker, ports] = await Worker.serve('relay.ts', args, [...relayFlags, ...profiling]);
+    const [worker, ports] = await Worker.serve('relay.ts', args, [...relayFlags, ...profiling], env);
     return {
       store: 'relay',
       port: ports[0] ?? 0,
@@ -58,8 +63,9 @@ export const targets: Target[] = [
   ...stores.map(
     ({ store, settings }): Target => ({
       store,
-      async start(endpoints, dir, profileDir) {
-        const posthorn = await startPosthorn(store, settings, dir, profileDir);
+      async start(endpoints, dir, profileDir, env = {}) {
+        const most = { POSTHORN_WEBHOOKS_PER_TEAM: String(Math.max(20, endpoints.length)) };
+        const posthorn = await startPosthorn(store, { ...settings, ...most, ...env }, dir, profileDir);
         try {
           for (const url of endpoints) await posthorn.subscribe(url);
           return posthorn;

@@ -24,14 +24,24 @@ export class Worker {
   }
 
   /** Starts `file` of this folder with `args`. It ends by itself when this process does. */
-  static start(file: string, args: string[] = [], nodeFlags: string[] = []): Worker {
+  static start(
+    file: string,
+    args: string[] = [],
+    nodeFlags: string[] = [],
+    env: Record<string, string> = {},
+  ): Worker {
     const path = fileURLToPath(new URL(file, import.meta.url));
-    return new Worker(fork(path, args, { execArgv: nodeFlags }), file);
+    return new Worker(fork(path, args, { execArgv: nodeFlags, env: { ...process.env, ...env } }), file);
   }
 
   /** Like `start`, and resolves when the process listens, with its ports. */
-  static async serve(file: string, args: string[], nodeFlags: string[] = []): Promise<[Worker, number[]]> {
-    const worker = Worker.start(file, args, nodeFlags);
+  static async serve(
+    file: string,
+    args: string[],
+    nodeFlags: string[] = [],
+    env: Record<string, string> = {},
+  ): Promise<[Worker, number[]]> {
+    const worker = Worker.start(file, args, nodeFlags, env);
     const listening: Listening = await worker.next('listening');
     return [worker, listening.ports];
   }

@@ -1,17 +1,21 @@
 // Throughput: 64 connections publish as fast as they are answered; counted are deliveries at the sink, from the
-// first event sent to the last delivery received.
+// first event sent to the last delivery received. The same to a hundred endpoints, and to endpoints that speak TLS.
 import { spreadOf } from '../percentiles.ts';
 import type { Plan } from '../plan.ts';
 import { type Row, roundFigure, spreadColumns } from '../results.ts';
 import { type Measured, measureInTurn, type Setting } from './rounds.ts';
 
-export async function measureThroughput(setting: Setting, plan: Plan['throughput']): Promise<Row[]> {
+export async function measureThroughput(
+  setting: Setting,
+  plan: Plan['throughput'],
+  scenario: 'throughput' | 'endpoints' | 'tls' = 'throughput',
+): Promise<Row[]> {
   const rows: Row[] = [];
   for (const { fanout, warmUp, events } of plan) {
     const order = { events, ratePerSecond: null, probeFsync: false };
-    const measured = await measureInTurn(setting, fanout, warmUp, order);
+    const measured = await measureInTurn(setting, fanout, warmUp, order, scenario === 'tls');
     const relay = measured.find(({ store }) => store === 'relay');
-    rows.push(...measured.map((target) => toRow(target, relay, fanout, events)));
+    rows.push(...measured.map((target) => ({ ...toRow(target, relay, fanout, events), scenario })));
   }
   return rows;
 }

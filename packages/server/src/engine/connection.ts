@@ -65,7 +65,7 @@ export class Connection {
 
   /** Whether a request may be put on it at `now` (monotonic ms). */
   isReusable(now: number): boolean {
-    return !this.#destroyed && this.stage === 'open' && now < this.idleUntil;
+    return !this.#destroyed && this.stage === 'open' && now < this.idleUntil && this.unsentBytes === 0;
   }
 
   /** Bytes of the request that the kernel has not taken yet. */
@@ -122,8 +122,10 @@ export class Connection {
       return;
     }
     this.idleUntil = now + this.#reader.keepAliveMs;
-    // An answer that comes before the request was taken in whole leaves the rest of it in the way.
-    const isClean = reading === 'whole' && this.unsentBytes === 0;
+    // An answer that comes before the request was taken in whole leaves the rest of it in the way. TLS says only in the event
+    // loop's next round that it has written, by when a near receiver has answered: there it is looked at before the next
+    // request. Judged here, each delivery opened a connection of its own (6,500 a second on two cores in place of 34,600).
+    const isClean = reading === 'whole' && (this.target.secure || this.unsentBytes === 0);
     exchange.answer(this.#reader.response(false), now, isClean);
   }
 

@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { Worker } from 'node:worker_threads';
 import { makeCertificates } from '../../test/support/certificates.ts';
 import type { Behaviour } from '../../test/support/receiver.ts';
 import { setUpSender } from '../../test/support/sending.ts';
 import { systemClock } from '../clock.ts';
 import { readHeaderLines } from '../core/header-lines.ts';
+import type { SendResult } from './sender.ts';
 
 /** Answers with these bytes and nothing else. */
 const raw =
@@ -118,6 +120,57 @@ test('an answer that comes before the request was taken in leaves no connection 
   assert.ok(result.kind === 'answered');
   assert.equal(result.response.status, 413);
   assert.deepEqual(sender.counts, { busy: 0, idle: 0, origins: 0 });
+});
+
+test('the same over TLS: the next request goes on a connection of its own', async (context) => {
+  const { ca, good } = await makeCertificates();
+  const { send } = await setUpSender(context, { ca: [ca] });
+  let connections = 0;
+  const hasty = createTlsServer({ key: good.key, cert: good.cert }, (socket) => {
+    connections += 1;
+    socket.on('error', () => socket.destroy());
+    socket.pause().write('HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n');
+    context.after(() => socket.destroy());
+  });
+  hasty.listen(0, '127.0.0.1');
+  await once(hasty, 'listening');
+  context.after(() => hasty.close());
+  const address = hasty.address();
+  const url = `https://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}/`;
+  assert.equal((await send({ url, body: Buffer.alloc(32 * 1024 * 1024) })).kind, 'answered');
+  assert.equal((await send({ url })).kind, 'answered');
+  assert.equal(connections, 2);
+});
+
+test('a TLS connection carries one request after another, however soon they are answered', async (context) => {
+  const { ca, good } = await makeCertificates();
+  const { sender } = await setUpSender(context, { ca: [ca] });
+  // On a thread of its own, so that it answers while this one is busy.
+  const receiver = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads');
+     const server = require('node:https').createServer(workerData, (request, response) => request.resume().on('end', () => response.end()));
+     let connections = 0;
+     server.on('secureConnection', () => { connections += 1; });
+     server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+     parentPort.on('message', () => parentPort.postMessage(connections));`,
+    { eval: true, workerData: { key: good.key, cert: good.cert } },
+  );
+  context.after(() => receiver.terminate());
+  const [port] = (await once(receiver, 'message')) as [number];
+  for (let sent = 0; sent < 5; sent++) {
+    const result = await new Promise<SendResult>((resolve) => {
+      setImmediate(() => {
+        const url = `https://127.0.0.1:${port}/`;
+        sender.send({ url, headers: '', body: Buffer.from('{}'), timeoutMs: 5_000 }, resolve);
+        // The answer is there before this thread hears that the request was written.
+        const busyUntil = performance.now() + 20;
+        while (performance.now() < busyUntil);
+      });
+    });
+    assert.equal(result.kind, 'answered');
+  }
+  receiver.postMessage('count');
+  assert.deepEqual(await once(receiver, 'message'), [1]);
 });
 
 for (const secure of [false, true]) {
