@@ -1,19 +1,13 @@
-// Whose turn it is. Holds this process's lanes, gives each a fair turn, bounds the sockets, fetches due deliveries
-// from the store by lane, and sees that every delivery it holds ends as a record or goes back.
+// Whose turn it is. Holds this process's lanes, gives each a fair turn, bounds the sockets, and sees that every delivery it
+// holds ends as a record or goes back. What is due in the store is fetched by claims.ts.
 //
 //   births ─┐                        ┌─▶ attempt ─▶ record ─▶ finish (store) ─▶ maybe due again
 //           ├─▶ lane's queue ─▶ ring ┤
 //   claims ─┘                        └─▶ given back (breaker open, disabled, stopping)
 import type { Clock, Timer } from '../clock.ts';
-import type {
-  AttemptRecord,
-  Claimed,
-  ClaimRequest,
-  ClaimResult,
-  DeliveryStore,
-  Lease,
-} from '../store/store.ts';
+import type { AttemptRecord, Claimed, DeliveryStore, Lease } from '../store/store.ts';
 import { type AttemptSettings, prepare, record, type Settled, settle, type Task } from './attempt.ts';
+import { Claims } from './claims.ts';
 import type { Endpoint, EndpointBook } from './endpoints.ts';
 import { Lane, type ReplayStart } from './lane.ts';
 import { Ring } from './ring.ts';
@@ -52,32 +46,10 @@ export interface DispatcherParts {
   onFault(error: unknown, doing: string): void;
 }
 
-/**
- * A lane asks the store for more when fewer wait in memory than `low` times its concurrency, up to `high` times: what
- * it sends in a few rounds. A lane that hangs holds little, however much of it is due.
- */
-const water = { low: 4, high: 16 };
-/**
- * While so many deliveries of all lanes together wait in memory, only lanes that are nearly empty are given more, and few
- * at a time: more would wait no shorter, and each takes 2 KiB.
- */
-const enoughWaiting = 8_192;
-/**
- * One claim takes no more than this in all. A larger one held up the accepts that shared its turn, and its bodies the
- * memory: with 100,000 due deliveries of 100 lanes, up to 65,000 in one claim took others' p99 to 0.9 s and the process
- * to 860 MiB; figures in bench/results.json, scenario `backlog`.
- */
-const mostPerClaim = 128;
-/** And from one lane it takes so many at least: they lie side by side, so that 32 touch few more pages than 8. */
-const perLane = 32;
 /** A lane has so many rounds of a replay's deliveries in memory, or this many at the least; and so many of all replays. */
 const replayedRounds = 2;
 const leastReplayed = 16;
 const mostReplayed = 512;
-/** How many other due lanes a claim looks at, and how many deliveries it takes of each. */
-const otherLanes = { lanes: 16, each: 8 };
-/** Due work is looked for this often at least, whatever the timers say. */
-const pollMs = 1_000;
 /** After the store failed, it is asked again after this time. */
 const troubleMs = 500;
 /** How often a lease that is over is looked at again. */
@@ -98,21 +70,13 @@ const untriedShare = 3 / 4;
 export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #lanes = new Map<string, Lane>();
-  /** Lanes of which the store has due deliveries that nobody holds, live ones and those that replays made. */
-  readonly #behind = new Set<Lane>();
-  readonly #replaysBehind = new Set<Lane>();
+  readonly #claims: Claims;
   readonly #ring = new Ring();
   readonly #waitForShare: Lane[] = [];
   #waiting = 0;
   #underWay = 0;
   #unproven = 0;
   #pumping = false;
-  #claiming = false;
-  #claimAgain = false;
-  #othersDue = true;
-  #dueAt = Number.POSITIVE_INFINITY;
-  #dueTimer: Timer | null = null;
-  #pollTimer: Timer | null = null;
   #leaseTimer: Timer | null = null;
   /** What attempts ask that begin under the present lease: whether they may still go. */
   #mayGo = this.#grant();
@@ -125,6 +89,20 @@ export class Dispatcher {
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
+    const { store, clock, onFault } = parts;
+    this.#claims = new Claims({
+      store,
+      clock,
+      onFault,
+      laneFor: (tag) => this.#laneFor(tag),
+      isKnown: (tag) => this.#lanes.has(tag),
+      waiting: () => this.#waiting,
+      take: (claimed) => this.#takeClaimed(claimed),
+      onBegin: () => {
+        this.#unsettled += 1;
+      },
+      onEnd: () => this.#settleOne(),
+    });
   }
 
   get figures(): { lanes: number; underWay: number; waiting: number; openBreakers: number } {
@@ -142,21 +120,17 @@ export class Dispatcher {
 
   start(): void {
     this.#parts.store.listen({
-      onWork: () => {
-        this.#othersDue = true;
-        this.#claimSoon();
-      },
+      onWork: () => this.#claims.lookAround(),
       onLeaseLost: () => this.#forgetAll(),
     });
-    this.#poll();
+    this.#claims.start();
   }
 
   /** What waits here is others' by now, and so is what is under way: its record will find that out. */
   #forgetAll(): void {
     this.#mayGo = this.#grant();
     for (const lane of this.#lanes.values()) this.#takeAll(lane);
-    this.#othersDue = true;
-    this.#claimSoon();
+    this.#claims.lookAround();
   }
 
   /** The answer is no for ever once another lease has begun. */
@@ -175,13 +149,6 @@ export class Dispatcher {
     });
   }
 
-  #poll(): void {
-    if (this.#stopping) return;
-    this.#othersDue = true;
-    this.#claimSoon();
-    this.#pollTimer = this.#parts.clock.after(pollMs, () => this.#poll());
-  }
-
   /** Takes a delivery that this process holds; `start` of one that a replay has just made. */
   take(task: Task, start?: ReplayStart): void {
     if (this.#stopping) {
@@ -189,11 +156,16 @@ export class Dispatcher {
       return;
     }
     const lane = this.#laneFor(task.tag);
-    const keepsUp = lane.waiting === 0 && !this.#isBehind(lane);
+    const keepsUp = lane.waiting === 0 && !this.#claims.isBehind(lane);
     lane.push(task, start);
     this.#countWaiting(1);
     this.#enter(lane, keepsUp);
     this.#pumpSoon();
+  }
+
+  #takeClaimed(claimed: Claimed[]): void {
+    if (this.#stopping) this.#giveBackSoon(claimed.map(taskOf));
+    else for (const one of claimed) this.take(taskOf(one));
   }
 
   /**
@@ -204,7 +176,7 @@ export class Dispatcher {
     if (this.#stopping) return 0;
     const lane = this.#laneFor(tag);
     // What the store has for the lane comes first, a replay's retries among it.
-    if (lane.breaker.kind !== 'closed' || lane.replayBreaker.kind !== 'closed' || this.#isBehind(lane))
+    if (lane.breaker.kind !== 'closed' || lane.replayBreaker.kind !== 'closed' || this.#claims.isBehind(lane))
       return 0;
     const wanted = Math.max(replayedRounds * lane.limit, leastReplayed) + ahead;
     const own = wanted - lane.waitingOf(replayId);
@@ -213,21 +185,12 @@ export class Dispatcher {
 
   /** Hears that the store has due deliveries of a lane that nobody holds. */
   noteBehind(tag: string): void {
-    this.#behind.add(this.#laneFor(tag));
-    this.#claimSoon();
+    this.#claims.noteBehind(this.#laneFor(tag));
   }
 
   /** Hears that something is due in the store at `at` (epoch ms). */
   noteDue(at: number): void {
-    if (at >= this.#dueAt) return;
-    this.#dueAt = at;
-    this.#dueTimer?.cancel();
-    this.#dueTimer = this.#parts.clock.after(at - this.#parts.clock.now(), () => {
-      this.#dueAt = Number.POSITIVE_INFINITY;
-      this.#dueTimer = null;
-      this.#othersDue = true;
-      this.#claimSoon();
-    });
+    this.#claims.noteDue(at);
   }
 
   /** Hears that an endpoint was changed on this node. */
@@ -238,8 +201,7 @@ export class Dispatcher {
       this.#enter(lane);
       this.#pumpSoon();
     }
-    this.#othersDue = true;
-    this.#claimSoon();
+    this.#claims.lookAround();
   }
 
   /**
@@ -254,8 +216,7 @@ export class Dispatcher {
 
   async #stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true;
-    this.#dueTimer?.cancel();
-    this.#pollTimer?.cancel();
+    this.#claims.stop();
     this.#leaseTimer?.cancel();
     this.#giveBackSoon([...this.#lanes.values()].flatMap((lane) => this.#takeAll(lane)));
     if (this.#unsettled === 0) return true;
@@ -301,12 +262,8 @@ export class Dispatcher {
 
   #dropIdleLanes(): void {
     for (const [tag, lane] of this.#lanes) {
-      if (lane.isIdle && !lane.inRing && !this.#isBehind(lane)) this.#lanes.delete(tag);
+      if (lane.isIdle && !lane.inRing && !this.#claims.isBehind(lane)) this.#lanes.delete(tag);
     }
-  }
-
-  #isBehind(lane: Lane): boolean {
-    return this.#behind.has(lane) || this.#replaysBehind.has(lane);
   }
 
   #enter(lane: Lane, keepsUp = false): void {
@@ -386,7 +343,7 @@ export class Dispatcher {
           this.#start(lane, task, endpoint, nowMs);
         }
         if (lane.waiting > 0) this.#enter(lane);
-        if (this.#wantsMore(lane)) this.#claimSoon();
+        this.#claims.moreFor(lane);
         return;
       }
       case 'resting':
@@ -427,8 +384,7 @@ export class Dispatcher {
 
   /** Gives all of a lane back, due at `at`, and has nobody look at it before `until` (both epoch ms). */
   #postpone(lane: Lane, at: number, until: number): void {
-    this.#behind.delete(lane);
-    this.#replaysBehind.delete(lane);
+    this.#claims.forget(lane);
     this.#giveBackSoon(this.#takeAll(lane), at);
     this.#run(this.#parts.store.holdLane(lane.tag, until), 'holding a lane');
     this.noteDue(until);
@@ -465,7 +421,7 @@ export class Dispatcher {
       const written = record(task, request, result, settled, at, settings);
       this.#write(written, { task, endpoint, result, settled, next: written.next.kind });
       if (lane.waiting > 0) this.#enter(lane);
-      else if (this.#wantsMore(lane)) this.#claimSoon();
+      else this.#claims.moreFor(lane);
       this.#pumpSoon();
     });
   }
@@ -484,8 +440,7 @@ export class Dispatcher {
     if (breaker.kind === 'closed' && before !== 'closed') {
       store.setLaneOpen(lane.tag, true);
       // Its marker may still stand at the end of a rest: it is asked for by name.
-      this.#behind.add(lane);
-      this.#claimSoon();
+      this.#claims.noteBehind(lane);
     } else if (breaker.kind === 'open' && before !== 'open') {
       this.#rest(lane, breaker.untilMs - clock.monotonic());
     }
@@ -497,7 +452,7 @@ export class Dispatcher {
       lane.wakeReplays(this.#parts.clock.monotonic());
       this.#enter(lane);
       this.#pumpSoon();
-      if (this.#wantsMore(lane)) this.#claimSoon();
+      this.#claims.moreFor(lane);
     });
   }
 
@@ -554,120 +509,6 @@ export class Dispatcher {
   #run(work: Promise<void>, doing: string): void {
     work.catch((error: unknown) => this.#parts.onFault(error, doing));
   }
-
-  #claimSoon(): void {
-    if (this.#stopping) return;
-    if (this.#claiming) {
-      this.#claimAgain = true;
-      return;
-    }
-    this.#claiming = true;
-    setImmediate(() => void this.#claim());
-  }
-
-  /** One claim at a time. Lanes that wait for a breaker are not asked for: their marker stands at its end. */
-  async #claim(): Promise<void> {
-    const { store, clock } = this.#parts;
-    this.#claimAgain = false;
-    const lanes = this.#askFor();
-    const others = this.#othersDue ? otherLanes : { lanes: 0, each: 0 };
-    if (lanes.length === 0 && others.lanes === 0) {
-      this.#claiming = false;
-      return;
-    }
-    this.#othersDue = false;
-    this.#unsettled += 1;
-    try {
-      this.#receive(await store.claim({ now: clock.now(), lanes, others }));
-    } catch (error) {
-      this.#parts.onFault(error, 'claiming deliveries');
-      this.#claimAgain = false;
-      this.#othersDue = true;
-      clock.after(troubleMs, () => this.#claimSoon());
-    }
-    this.#settleOne();
-    this.#claiming = false;
-    if (this.#claimAgain) this.#claimSoon();
-  }
-
-  /** What a claim asks for by name: lanes that run low, those that were asked for longest ago first. */
-  #askFor(): ClaimRequest['lanes'] {
-    const hungry = [...new Set([...this.#behind, ...this.#replaysBehind])].filter((lane) =>
-      this.#wantsMore(lane),
-    );
-    const share = Math.max(perLane, Math.ceil(mostPerClaim / Math.max(1, hungry.length)));
-    const lanes: ClaimRequest['lanes'] = [];
-    let left = mostPerClaim;
-    for (const lane of hungry) {
-      if (left <= 0) {
-        this.#claimAgain = true;
-        break;
-      }
-      const count = this.#behind.has(lane) ? Math.min(this.#liveWanted(lane), share, left) : 0;
-      left -= count;
-      const replayed = this.#replaysBehind.has(lane) ? Math.min(replayedWanted(lane), share, left) : 0;
-      left -= replayed;
-      lanes.push({ tag: lane.tag, count, replayed });
-      for (const behind of [this.#behind, this.#replaysBehind]) if (behind.delete(lane)) behind.add(lane);
-    }
-    return lanes;
-  }
-
-  /** How many more live deliveries a lane takes from the store. */
-  #liveWanted(lane: Lane): number {
-    const wanted = liveWanted(lane);
-    if (this.#waiting < enoughWaiting) return wanted;
-    return lane.waitingLive < otherLanes.each ? Math.min(wanted, perLane - lane.waitingLive) : 0;
-  }
-
-  /** Whether a lane should be given more of what the store has for it. */
-  #wantsMore(lane: Lane): boolean {
-    if (lane.breaker.kind === 'open') return false;
-    return (
-      (this.#behind.has(lane) && this.#liveWanted(lane) > 0) ||
-      (this.#replaysBehind.has(lane) && replayedWanted(lane) > 0)
-    );
-  }
-
-  #receive(result: ClaimResult): void {
-    if (this.#stopping) {
-      this.#giveBackSoon(result.claimed.map(taskOf));
-      return;
-    }
-    for (const claimed of result.claimed) this.take(taskOf(claimed));
-    const got = new Set(result.claimed.map(({ tag }) => tag));
-    for (const { tag, more, moreReplayed } of result.looked) {
-      if (!more && !moreReplayed && !this.#lanes.has(tag)) continue;
-      const lane = this.#laneFor(tag);
-      if (more) this.#behind.add(lane);
-      else this.#behind.delete(lane);
-      const isNews = moreReplayed && !this.#replaysBehind.has(lane);
-      if (moreReplayed) this.#replaysBehind.add(lane);
-      else this.#replaysBehind.delete(lane);
-      // Only where something came: else the store had no room for more, and a finish asks again.
-      if ((got.has(tag) || isNews) && this.#wantsMore(lane)) this.#claimAgain = true;
-    }
-    if (result.looked.length >= otherLanes.lanes) {
-      this.#othersDue = true;
-      this.#claimAgain = true;
-    }
-    if (result.nextDueAt !== null) this.noteDue(result.nextDueAt);
-  }
-}
-
-/** How many more live deliveries a lane takes from the store. One that is only being probed takes no more than the probe. */
-function liveWanted(lane: Lane): number {
-  if (lane.breaker.kind !== 'closed') return Math.max(0, 1 - lane.waitingLive - lane.underWay);
-  return lane.waitingLive < water.low * lane.limit ? water.high * lane.limit - lane.waitingLive : 0;
-}
-
-/** The same of those that replays made. */
-function replayedWanted(lane: Lane): number {
-  if (lane.replayBreaker.kind === 'open') return 0;
-  const { waitingReplayed, limit } = lane;
-  if (lane.breaker.kind !== 'closed' || lane.replayBreaker.kind !== 'closed')
-    return Math.max(0, 1 - lane.waiting - lane.underWay);
-  return waitingReplayed < water.low * limit ? water.high * limit - waitingReplayed : 0;
 }
 
 /** Whether this would be a lane's very first attempt. */

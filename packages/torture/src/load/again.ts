@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Chance } from '../chance.ts';
 import type { HookConfig, ReplayState } from '../judge/history.ts';
 import { changeHook, createHook } from './changes.ts';
-import { chooseNode, type LiveHook, type Setting, types, untilOver } from './setting.ts';
+import { chooseNode, type LiveHook, type Setting, seeDeliveries, types, untilOver } from './setting.ts';
 
 const ofType = (type: string): HookConfig => ({ types: [type], projects: null, enabled: true });
 
@@ -18,16 +18,12 @@ const patienceMs = 25_000;
 
 /** Replays, again and again, what a webhook has refused. */
 export async function replayRefused(setting: Setting, seed: number): Promise<void> {
-  const { driver, journal } = setting;
   const chance = new Chance(seed, 'replays of refusals');
   const hook = await createHook(setting, 0, 'refusing-gamma', ofType(types[2]));
   if (hook === null) throw new Error('The webhook to replay to could not be made.');
   await untilOver(setting, 300, async () => {
     const node = await chooseNode(setting, chance);
-    const page = await driver.listDeliveries(node, hook.id, 'failed', null).catch(() => null);
-    if (page === null || page.deliveries.length === 0) return;
-    for (const { event, attempts } of page.deliveries.slice(0, mostSeen))
-      await journal.seen({ hook: hook.name, event, state: 'failed', attempts });
+    if ((await seeDeliveries(setting, node, hook, 'failed', mostSeen)) === null) return;
     await replay(setting, chance, hook, Date.now() - chance.whole(mostBackMs / 3, mostBackMs), ['failed']);
   });
 }

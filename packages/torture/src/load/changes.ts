@@ -9,6 +9,7 @@ import {
   projects,
   projectTypes,
   type Setting,
+  seeDeliveries,
   types,
   untilOver,
 } from './setting.ts';
@@ -197,12 +198,9 @@ export async function runOperators(setting: Setting, seed: number): Promise<void
       return;
     }
     const state = chance.happens(0.7) ? 'delivered' : 'failed';
-    const page = await driver.listDeliveries(node, hook.id, state, null).catch(() => null);
-    if (page === null || page.deliveries.length === 0) return;
+    const page = await seeDeliveries(setting, node, hook, state, 10);
+    if (page === null) return;
     const at = chance.whole(0, page.deliveries.length - 1);
-    for (const { event, attempts } of page.deliveries.slice(0, 10)) {
-      await journal.seen({ hook: hook.name, event, state, attempts });
-    }
     const [delivery, id] = [page.deliveries[at], page.ids[at]];
     if (delivery === undefined || id === undefined || redelivered.has(id)) return;
     redelivered.add(id);

@@ -1,7 +1,7 @@
 // What the parts of the load share: the sender, the journal, the hooks that there are, and how far the run is.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Chance } from '../chance.ts';
-import type { Driver } from '../drivers/driver.ts';
+import type { DeliveryPage, Driver } from '../drivers/driver.ts';
 import type { Journal } from '../journal.ts';
 import type { HookConfig } from '../judge/history.ts';
 import type { Receiver } from '../receiver/receiver.ts';
@@ -80,4 +80,23 @@ export async function untilOver(setting: Setting, everyMs: number, act: () => Pr
     await act();
     await pause(everyMs);
   }
+}
+
+/**
+ * Looks at a webhook's finished deliveries in a state and notes the first `most` of them; null where there are none, or the
+ * node did not answer, as one that was killed does not.
+ */
+export async function seeDeliveries(
+  { driver, journal }: Setting,
+  node: number,
+  hook: LiveHook,
+  state: 'delivered' | 'failed',
+  most: number,
+): Promise<DeliveryPage | null> {
+  const page = await driver.listDeliveries(node, hook.id, state, null).catch(() => null);
+  if (page === null || page.deliveries.length === 0) return null;
+  for (const { event, attempts } of page.deliveries.slice(0, most)) {
+    await journal.seen({ hook: hook.name, event, state, attempts });
+  }
+  return page;
 }

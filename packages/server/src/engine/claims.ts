@@ -1,0 +1,227 @@
+// What is fetched from the store: which lanes have more there than memory holds, when something is due, and one claim at a
+// time that asks for lanes that run low, and looks at a few others that are due.
+import type { Clock, Timer } from '../clock.ts';
+import type { Claimed, ClaimRequest, ClaimResult, DeliveryStore } from '../store/store.ts';
+import type { Lane } from './lane.ts';
+
+/**
+ * A lane asks the store for more when fewer wait in memory than `low` times its concurrency, up to `high` times: what
+ * it sends in a few rounds. A lane that hangs holds little, however much of it is due.
+ */
+const water = { low: 4, high: 16 };
+/**
+ * While so many deliveries of all lanes together wait in memory, only lanes that are nearly empty are given more, and few
+ * at a time: more would wait no shorter, and each takes 2 KiB.
+ */
+const enoughWaiting = 8_192;
+/**
+ * One claim takes no more than this in all. A larger one held up the accepts that shared its turn, and its bodies the
+ * memory: with 100,000 due deliveries of 100 lanes, up to 65,000 in one claim took others' p99 to 0.9 s and the process
+ * to 860 MiB; figures in bench/results.json, scenario `backlog`.
+ */
+const mostPerClaim = 128;
+/** And from one lane it takes so many at least: they lie side by side, so that 32 touch few more pages than 8. */
+const perLane = 32;
+/** How many other due lanes a claim looks at, and how many deliveries it takes of each. */
+const otherLanes = { lanes: 16, each: 8 };
+/** Due work is looked for this often at least, whatever the timers say. */
+const pollMs = 1_000;
+/** After the store failed, it is asked again after this time. */
+const troubleMs = 500;
+
+export interface ClaimsParts {
+  store: DeliveryStore;
+  clock: Clock;
+  laneFor(tag: string): Lane;
+  isKnown(tag: string): boolean;
+  /** How many deliveries wait in all lanes together. */
+  waiting(): number;
+  /** Takes what the store gave, which this process holds from now on. */
+  take(claimed: Claimed[]): void;
+  /** A claim is under way, and over. */
+  onBegin(): void;
+  onEnd(): void;
+  onFault(error: unknown, doing: string): void;
+}
+
+export class Claims {
+  readonly #parts: ClaimsParts;
+  /** Lanes of which the store has due deliveries that nobody holds, live ones and those that replays made. */
+  readonly #behind = new Set<Lane>();
+  readonly #replaysBehind = new Set<Lane>();
+  #claiming = false;
+  #claimAgain = false;
+  #othersDue = true;
+  #dueAt = Number.POSITIVE_INFINITY;
+  #dueTimer: Timer | null = null;
+  #pollTimer: Timer | null = null;
+  #stopping = false;
+
+  constructor(parts: ClaimsParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to look for what is due, and goes on with it. */
+  start(): void {
+    if (this.#stopping) return;
+    this.lookAround();
+    this.#pollTimer = this.#parts.clock.after(pollMs, () => this.start());
+  }
+
+  /** Claims nothing more; what a claim under way brings is still taken. */
+  stop(): void {
+    this.#stopping = true;
+    this.#dueTimer?.cancel();
+    this.#pollTimer?.cancel();
+  }
+
+  isBehind(lane: Lane): boolean {
+    return this.#behind.has(lane) || this.#replaysBehind.has(lane);
+  }
+
+  /** Hears that the store has due deliveries of a lane that nobody holds. */
+  noteBehind(lane: Lane): void {
+    this.#behind.add(lane);
+    this.#claimSoon();
+  }
+
+  /** A lane is looked at again when its marker in the store says so. */
+  forget(lane: Lane): void {
+    this.#behind.delete(lane);
+    this.#replaysBehind.delete(lane);
+  }
+
+  /** Hears that something is due in the store at `at` (epoch ms). */
+  noteDue(at: number): void {
+    if (at >= this.#dueAt) return;
+    this.#dueAt = at;
+    this.#dueTimer?.cancel();
+    this.#dueTimer = this.#parts.clock.after(at - this.#parts.clock.now(), () => {
+      this.#dueAt = Number.POSITIVE_INFINITY;
+      this.#dueTimer = null;
+      this.lookAround();
+    });
+  }
+
+  /** Looks at lanes that nobody asked for, too. */
+  lookAround(): void {
+    this.#othersDue = true;
+    this.#claimSoon();
+  }
+
+  /** Asks for more of a lane, if there is more and it should be given some. */
+  moreFor(lane: Lane): void {
+    if (this.#wantsMore(lane)) this.#claimSoon();
+  }
+
+  #claimSoon(): void {
+    if (this.#stopping) return;
+    if (this.#claiming) {
+      this.#claimAgain = true;
+      return;
+    }
+    this.#claiming = true;
+    setImmediate(() => void this.#claim());
+  }
+
+  /** One claim at a time. Lanes that wait for a breaker are not asked for: their marker stands at its end. */
+  async #claim(): Promise<void> {
+    const { store, clock } = this.#parts;
+    this.#claimAgain = false;
+    const lanes = this.#askFor();
+    const others = this.#othersDue ? otherLanes : { lanes: 0, each: 0 };
+    if (lanes.length === 0 && others.lanes === 0) {
+      this.#claiming = false;
+      return;
+    }
+    this.#othersDue = false;
+    this.#parts.onBegin();
+    try {
+      this.#receive(await store.claim({ now: clock.now(), lanes, others }));
+    } catch (error) {
+      this.#parts.onFault(error, 'claiming deliveries');
+      this.#claimAgain = false;
+      this.#othersDue = true;
+      clock.after(troubleMs, () => this.#claimSoon());
+    }
+    this.#parts.onEnd();
+    this.#claiming = false;
+    if (this.#claimAgain) this.#claimSoon();
+  }
+
+  /** What a claim asks for by name: lanes that run low, those that were asked for longest ago first. */
+  #askFor(): ClaimRequest['lanes'] {
+    const hungry = [...new Set([...this.#behind, ...this.#replaysBehind])].filter((lane) =>
+      this.#wantsMore(lane),
+    );
+    const share = Math.max(perLane, Math.ceil(mostPerClaim / Math.max(1, hungry.length)));
+    const lanes: ClaimRequest['lanes'] = [];
+    let left = mostPerClaim;
+    for (const lane of hungry) {
+      if (left <= 0) {
+        this.#claimAgain = true;
+        break;
+      }
+      const count = this.#behind.has(lane) ? Math.min(this.#liveWanted(lane), share, left) : 0;
+      left -= count;
+      const replayed = this.#replaysBehind.has(lane) ? Math.min(replayedWanted(lane), share, left) : 0;
+      left -= replayed;
+      lanes.push({ tag: lane.tag, count, replayed });
+      for (const behind of [this.#behind, this.#replaysBehind]) if (behind.delete(lane)) behind.add(lane);
+    }
+    return lanes;
+  }
+
+  /** How many more live deliveries a lane takes from the store. */
+  #liveWanted(lane: Lane): number {
+    const wanted = liveWanted(lane);
+    if (this.#parts.waiting() < enoughWaiting) return wanted;
+    return lane.waitingLive < otherLanes.each ? Math.min(wanted, perLane - lane.waitingLive) : 0;
+  }
+
+  /** Whether a lane should be given more of what the store has for it. */
+  #wantsMore(lane: Lane): boolean {
+    if (lane.breaker.kind === 'open') return false;
+    return (
+      (this.#behind.has(lane) && this.#liveWanted(lane) > 0) ||
+      (this.#replaysBehind.has(lane) && replayedWanted(lane) > 0)
+    );
+  }
+
+  #receive({ claimed, looked, nextDueAt }: ClaimResult): void {
+    this.#parts.take(claimed);
+    if (this.#stopping) return;
+    const got = new Set(claimed.map(({ tag }) => tag));
+    for (const { tag, more, moreReplayed } of looked) {
+      if (!more && !moreReplayed && !this.#parts.isKnown(tag)) continue;
+      const lane = this.#parts.laneFor(tag);
+      if (more) this.#behind.add(lane);
+      else this.#behind.delete(lane);
+      const isNews = moreReplayed && !this.#replaysBehind.has(lane);
+      if (moreReplayed) this.#replaysBehind.add(lane);
+      else this.#replaysBehind.delete(lane);
+      // Only where something came: else the store had no room for more, and a finish asks again.
+      if ((got.has(tag) || isNews) && this.#wantsMore(lane)) this.#claimAgain = true;
+    }
+    if (looked.length >= otherLanes.lanes) {
+      this.#othersDue = true;
+      this.#claimAgain = true;
+    }
+    if (nextDueAt !== null) this.noteDue(nextDueAt);
+  }
+}
+
+/** How many more live deliveries a lane takes from the store. One that is only being probed takes no more than the probe. */
+function liveWanted(lane: Lane): number {
+  if (lane.breaker.kind !== 'closed') return Math.max(0, 1 - lane.waitingLive - lane.underWay);
+  return lane.waitingLive < water.low * lane.limit ? water.high * lane.limit - lane.waitingLive : 0;
+}
+
+/** The same of those that replays made. */
+function replayedWanted(lane: Lane): number {
+  if (lane.replayBreaker.kind === 'open') return 0;
+  const { waitingReplayed, limit } = lane;
+  if (lane.breaker.kind !== 'closed' || lane.replayBreaker.kind !== 'closed')
+    return Math.max(0, 1 - lane.waiting - lane.underWay);
+  return waitingReplayed < water.low * limit ? water.high * limit - waitingReplayed : 0;
+}
