@@ -143,7 +143,9 @@ export class Turns {
     if (this.#flying !== null) return;
     const others = this.#accepts.length + this.#operations.length;
     const isFull = (this.#finishes[0]?.pack.size ?? 0) >= this.#mostAttempts;
-    if ((others >= enoughForATurn && !this.#makesMany) || isFull) {
+    const isEnough = isFull || (others >= enoughForATurn && !this.#makesMany);
+    // When the store is gone all are refused, in a later round: nobody is told before the call has returned.
+    if (isEnough && this.#gone === null) {
       this.#fly();
       return;
     }
