@@ -17,7 +17,7 @@ const enoughWaiting = 8_192;
 /**
  * One claim takes no more than this in all. A larger one held up the accepts that shared its turn, and its bodies the
  * memory: with 100,000 due deliveries of 100 lanes, up to 65,000 in one claim took others' p99 to 0.9 s and the process
- * to 860 MiB; figures in bench/results.json, scenario `backlog`.
+ * to 860 MiB.
  */
 const mostPerClaim = 128;
 /** And from one lane it takes so many at least: they lie side by side, so that 32 touch few more pages than 8. */

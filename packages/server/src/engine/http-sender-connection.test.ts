@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { Worker } from 'node:worker_threads';
-import { makeCertificates } from '../../test/support/certificates.ts';
+import { type Certificate, makeCertificates } from '../../test/support/certificates.ts';
 import type { Behaviour } from '../../test/support/receiver.ts';
 import { setUpSender } from '../../test/support/sending.ts';
 import { systemClock } from '../clock.ts';
@@ -104,19 +104,34 @@ test('a connection that lay idle longer than the receiver keeps it is not used, 
   assert.equal(timers.length, 0);
 });
 
-test('an answer that comes before the request was taken in leaves no connection behind', async (context) => {
-  const { send, sender } = await setUpSender(context);
-  const hasty = createServer((socket) => {
+/** Answers each connection at once and takes nothing of what it is sent. */
+async function startHasty(
+  context: TestContext,
+  tls?: Certificate,
+): Promise<{ url: string; connections(): number }> {
+  let connections = 0;
+  const answer = (socket: Socket) => {
+    connections += 1;
     socket.on('error', () => socket.destroy());
     socket.pause().write('HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n');
     context.after(() => socket.destroy());
-  });
-  hasty.listen(0, '127.0.0.1');
-  await once(hasty, 'listening');
-  context.after(() => hasty.close());
-  const address = hasty.address();
+  };
+  const server = tls === undefined ? createServer(answer) : createTlsServer({ ...tls }, answer);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => server.close());
+  const address = server.address();
   const port = address !== null && typeof address === 'object' ? address.port : 0;
-  const result = await send({ url: `http://127.0.0.1:${port}/`, body: Buffer.alloc(32 * 1024 * 1024) });
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}/`,
+    connections: () => connections,
+  };
+}
+
+test('an answer that comes before the request was taken in leaves no connection behind', async (context) => {
+  const { send, sender } = await setUpSender(context);
+  const { url } = await startHasty(context);
+  const result = await send({ url, body: Buffer.alloc(32 * 1024 * 1024) });
   assert.ok(result.kind === 'answered');
   assert.equal(result.response.status, 413);
   assert.deepEqual(sender.counts, { busy: 0, idle: 0, origins: 0 });
@@ -125,21 +140,10 @@ test('an answer that comes before the request was taken in leaves no connection 
 test('the same over TLS: the next request goes on a connection of its own', async (context) => {
   const { ca, good } = await makeCertificates();
   const { send } = await setUpSender(context, { ca: [ca] });
-  let connections = 0;
-  const hasty = createTlsServer({ key: good.key, cert: good.cert }, (socket) => {
-    connections += 1;
-    socket.on('error', () => socket.destroy());
-    socket.pause().write('HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n');
-    context.after(() => socket.destroy());
-  });
-  hasty.listen(0, '127.0.0.1');
-  await once(hasty, 'listening');
-  context.after(() => hasty.close());
-  const address = hasty.address();
-  const url = `https://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}/`;
+  const { url, connections } = await startHasty(context, good);
   assert.equal((await send({ url, body: Buffer.alloc(32 * 1024 * 1024) })).kind, 'answered');
   assert.equal((await send({ url })).kind, 'answered');
-  assert.equal(connections, 2);
+  assert.equal(connections(), 2);
 });
 
 test('a TLS connection carries one request after another, however soon they are answered', async (context) => {

@@ -11,6 +11,9 @@ import type {
   Terms,
 } from '../judge/history.ts';
 
+/** What was to be read could not be: nobody answered for long, or it is gone. Any other error of a reading call is a fault. */
+export class Unread extends Error {}
+
 /** What a sender can be asked for beyond publishing and endpoints that stay as they are. */
 export type Ability =
   | 'batches'

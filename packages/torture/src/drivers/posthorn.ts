@@ -13,7 +13,7 @@ import type {
   PublishedEvent,
   Terms,
 } from '../judge/history.ts';
-import type { Ability, DeliveryPage, Driver, ReplayWish } from './driver.ts';
+import { type Ability, type DeliveryPage, type Driver, type ReplayWish, Unread } from './driver.ts';
 import { ask, type Reply } from './http.ts';
 import { ServerNode } from './nodes.ts';
 
@@ -172,14 +172,14 @@ export abstract class PosthornDriver implements Driver {
       if (reply?.status === 200) return reply.body as Body;
       if (reply?.status === 404) return null;
       if (tries === 20)
-        throw new Error(`GET ${path} of node ${node} is not answered: ${JSON.stringify(reply)}`);
+        throw new Unread(`GET ${path} of node ${node} is not answered: ${JSON.stringify(reply)}`);
       await pause(250);
     }
   }
 
   async #read<Body>(node: number, path: string): Promise<Body> {
     const found = await this.#find<Body>(node, path);
-    if (found === null) throw new Error(`GET ${path} of node ${node} is answered with 404.`);
+    if (found === null) throw new Unread(`GET ${path} of node ${node} is answered with 404.`);
     return found;
   }
 

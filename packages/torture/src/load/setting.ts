@@ -1,7 +1,7 @@
 // What the parts of the load share: the sender, the journal, the hooks that there are, and how far the run is.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Chance } from '../chance.ts';
-import type { DeliveryPage, Driver } from '../drivers/driver.ts';
+import { type DeliveryPage, type Driver, Unread } from '../drivers/driver.ts';
 import type { Journal } from '../journal.ts';
 import type { HookConfig } from '../judge/history.ts';
 import type { Receiver } from '../receiver/receiver.ts';
@@ -84,7 +84,7 @@ export async function untilOver(setting: Setting, everyMs: number, act: () => Pr
 
 /**
  * Looks at a webhook's finished deliveries in a state and notes the first `most` of them; null where there are none, or the
- * node did not answer, as one that was killed does not.
+ * node did not answer, as one that was killed does not, or the webhook is gone.
  */
 export async function seeDeliveries(
   { driver, journal }: Setting,
@@ -93,7 +93,10 @@ export async function seeDeliveries(
   state: 'delivered' | 'failed',
   most: number,
 ): Promise<DeliveryPage | null> {
-  const page = await driver.listDeliveries(node, hook.id, state, null).catch(() => null);
+  const page = await driver.listDeliveries(node, hook.id, state, null).catch((error: unknown) => {
+    if (error instanceof Unread) return null;
+    throw error;
+  });
   if (page === null || page.deliveries.length === 0) return null;
   for (const { event, attempts } of page.deliveries.slice(0, most)) {
     await journal.seen({ hook: hook.name, event, state, attempts });
