@@ -7,21 +7,33 @@ const sortable = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwx
 const timeDigits = 7;
 const randomDigits = 14;
 
-let pool = randomBytes(4096);
-/** The same bytes in hex: a piece of one long string costs less than a string put together from pairs of digits. */
-let poolHex = pool.toString('hex');
-let taken = 0;
+/** Random text that is taken piece by piece: a piece of one long string costs less than a string put together. */
+class Chance {
+  readonly #make: (bytes: Buffer) => string;
+  #text = '';
+  #taken = 0;
 
-function takeRandom(count: number): number {
-  if (taken + count > pool.length) {
-    pool = randomBytes(4096);
-    poolHex = pool.toString('hex');
-    taken = 0;
+  /** @param make text from bytes that it may change */
+  constructor(make: (bytes: Buffer) => string) {
+    this.#make = make;
   }
-  const at = taken;
-  taken += count;
-  return at;
+
+  take(length: number): string {
+    if (this.#taken + length > this.#text.length) {
+      this.#text = this.#make(randomBytes(4096));
+      this.#taken = 0;
+    }
+    const at = this.#taken;
+    this.#taken += length;
+    return this.#text.slice(at, this.#taken);
+  }
 }
+
+const hexChance = new Chance((bytes) => bytes.toString('hex'));
+const sortableChance = new Chance((bytes) => {
+  for (let i = 0; i < bytes.length; i++) bytes[i] = sortable.charCodeAt((bytes[i] as number) & 63);
+  return bytes.toString('latin1');
+});
 
 let lastAtMs = -1;
 let lastTime = '';
@@ -43,10 +55,7 @@ export function newSortableId(atMs: number): string {
     lastAtMs = atMs;
     lastTime = timePrefix(atMs);
   }
-  const at = takeRandom(randomDigits);
-  let text = lastTime;
-  for (let i = at; i < at + randomDigits; i++) text += sortable[(pool[i] as number) & 63];
-  return text;
+  return lastTime + sortableChance.take(randomDigits);
 }
 
 /** The time, in epoch ms, that `newSortableId` put into an id; null if it can't be one. */
@@ -103,6 +112,6 @@ export function deliveryKey(id: string): string | null {
  * eighth of all the garbage of a delivery; so 0.06 µs.
  */
 export function newTraceparent(): string {
-  const at = 2 * takeRandom(24);
-  return `00-${poolHex.slice(at, at + 32)}-${poolHex.slice(at + 32, at + 48)}-00`;
+  const digits = hexChance.take(48);
+  return `00-${digits.slice(0, 32)}-${digits.slice(32)}-00`;
 }

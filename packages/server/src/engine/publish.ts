@@ -70,6 +70,13 @@ export interface TestEvent {
   tag: string;
 }
 
+/** What became of one call's events. */
+export interface PublishedCall {
+  results: PublishResult[];
+  /** Whether every id was there already. */
+  allKnown: boolean;
+}
+
 export interface Publisher {
   /**
    * Publishes one call's events, all or nothing.
@@ -77,11 +84,7 @@ export interface Publisher {
    * @returns the results in order, and whether every id was there already
    * @throws ApiError with what is wrong; nothing was stored then
    */
-  publish(
-    teamId: string,
-    inputs: unknown[],
-    asArray: boolean,
-  ): Promise<{ results: PublishResult[]; allKnown: boolean }>;
+  publish(teamId: string, inputs: unknown[], asArray: boolean): Promise<PublishedCall>;
   /** Stores a test event and makes its one delivery. */
   publishTest(event: TestEvent): Promise<PublishResult>;
   /** Makes one attempt of a delivery due now; `audit` is written in the same commit. */
@@ -161,6 +164,18 @@ export function createPublisher<Type extends PublishedType>(parts: {
     });
   }
 
+  function judgeAll(teamId: string, inputs: unknown[], asArray: boolean): NewEvent[] {
+    if (inputs.length === 0) throw bad('The array has no events.');
+    if (inputs.length > limits.maxBatchEvents) {
+      throw new ApiError(
+        'payload_too_large',
+        `The array has ${inputs.length} events; ${limits.maxBatchEvents} are the most.`,
+      );
+    }
+    const now = clock.now();
+    return inputs.map((input, index) => judge(teamId, input, asArray ? `events[${index}]` : '', now));
+  }
+
   function judgeCreatedAt(value: unknown, at: string, now: number): number | null {
     if (value === undefined || value === null) return null;
     const time = typeof value === 'number' || typeof value === 'string' ? readTime(value) : null;
@@ -220,7 +235,9 @@ export function createPublisher<Type extends PublishedType>(parts: {
     for (const { tag, leased } of born) if (!leased) births.noteBehind(tag);
   }
 
-  async function accept(events: NewEvent[]): Promise<{ results: PublishResult[]; allKnown: boolean }> {
+  /** @param make the events, or what is wrong with them */
+  async function accept(make: () => NewEvent[]): Promise<PublishedCall> {
+    const events = make();
     let bytes = 0;
     for (const event of events) bytes += event.body.length;
     if (queued + events.length > limits.maxQueuedEvents || queuedBytes + bytes > limits.maxQueuedBytes) {
@@ -280,35 +297,29 @@ export function createPublisher<Type extends PublishedType>(parts: {
   }
 
   return {
-    async publish(teamId, inputs, asArray) {
-      if (inputs.length === 0) throw bad('The array has no events.');
-      if (inputs.length > limits.maxBatchEvents) {
-        throw new ApiError(
-          'payload_too_large',
-          `The array has ${inputs.length} events; ${limits.maxBatchEvents} are the most.`,
-        );
-      }
-      if (inputs.some(isOfUnknownType)) await types.look();
-      const now = clock.now();
-      return accept(
-        inputs.map((input, index) => judge(teamId, input, asArray ? `events[${index}]` : '', now)),
-      );
+    publish(teamId, inputs, asArray) {
+      const make = () => judgeAll(teamId, inputs, asArray);
+      // What is too long is refused before anything of it is looked up.
+      const mayLook = inputs.length <= limits.maxBatchEvents && inputs.some(isOfUnknownType);
+      return mayLook ? types.look().then(() => accept(make)) : accept(make);
     },
 
     async publishTest({ teamId, type, payload, tag }) {
       const now = clock.now();
-      const event = build({
-        teamId,
-        type: findType(type),
-        payload,
-        projectId: null,
-        region: null,
-        id: null,
-        createdAt: null,
-        now,
-        only: tag,
-      });
-      const { results } = await accept([event]);
+      const make = () => [
+        build({
+          teamId,
+          type: findType(type),
+          payload,
+          projectId: null,
+          region: null,
+          id: null,
+          createdAt: null,
+          now,
+          only: tag,
+        }),
+      ];
+      const { results } = await accept(make);
       return results[0] as PublishResult;
     },
 

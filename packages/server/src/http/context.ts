@@ -66,7 +66,7 @@ export function sessionOf(request: FastifyRequest): Session {
 }
 
 /** The team that the call is for, by `?teamId=` or `?slug=`, else the token's. */
-export function teamOf(house: House, request: FastifyRequest): Promise<Row<'teams'>> {
+export function teamOf(house: House, request: FastifyRequest): Row<'teams'> | Promise<Row<'teams'>> {
   return house.teams.ofCall(actorOf(request), request.query as { teamId?: string; slug?: string });
 }
 

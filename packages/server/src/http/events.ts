@@ -1,5 +1,6 @@
 // The door of events: publish, list, read one, tell who got it. Answers at /v1/events only.
 import Type from 'typebox';
+import type { PublishedCall } from '../engine/publish.ts';
 import { ApiError } from '../errors.ts';
 import { explainMatch } from '../platform/matching.ts';
 import { limitHeaders } from '../platform/quotas.ts';
@@ -83,16 +84,23 @@ export const eventsDoor: Door = (app, house) => {
       serializerCompiler: () => (data) => JSON.stringify(data),
     },
     async (request, reply) => {
-      const team = await teamOf(house, request);
+      // Nothing is awaited that is there at once: each await costs a twentieth of a microsecond and its garbage.
+      const found = teamOf(house, request);
+      const team = found instanceof Promise ? await found : found;
       const { body } = request;
       const asArray = Array.isArray(body);
       const inputs: unknown[] = asArray ? body : [body];
-      const quota = await house.quotas.admitEvents(team.id, Math.max(1, inputs.length));
+      const admitted = house.quotas.admitEvents(team.id, Math.max(1, inputs.length));
+      const quota = admitted instanceof Promise ? await admitted : admitted;
       if (quota !== null) reply.headers(limitHeaders(quota, platform.clock.now()));
       const span = startPublishSpan(team.id, inputs.length);
-      const { results, allKnown } = await platform.publisher
-        .publish(team.id, inputs, asArray)
-        .finally(() => span.end());
+      let published: PublishedCall;
+      try {
+        published = await platform.publisher.publish(team.id, inputs, asArray);
+      } finally {
+        span.end();
+      }
+      const { results, allKnown } = published;
       return reply.code(allKnown ? 200 : 202).send(asArray ? { events: results } : results[0]);
     },
   );

@@ -55,11 +55,15 @@ export class Quotas {
 
   /**
    * Counts events that a team publishes.
-   * @returns what is left, null where nothing is limited
+   * @returns what is left, null where nothing is limited; at once unless the backlog is limited
    * @throws ApiError rate_limited; nothing was counted then
    */
-  async admitEvents(teamId: string, count: number): Promise<LimitState | null> {
-    if (this.#mostPending > 0) await this.#demandBacklog(teamId);
+  admitEvents(teamId: string, count: number): LimitState | null | Promise<LimitState | null> {
+    if (this.#mostPending === 0) return this.#admitRate(teamId, count);
+    return this.#demandBacklog(teamId).then(() => this.#admitRate(teamId, count));
+  }
+
+  #admitRate(teamId: string, count: number): LimitState | null {
     if (this.#events === null) return null;
     return this.#admit('events', this.#events, `events ${teamId}`, count, () => {
       const { limit } = this.#events as Quota;

@@ -44,22 +44,27 @@ export class TeamBook {
   }
 
   /**
-   * The team that a call is for: by `teamId` or `slug`, else the token's own, else `default`.
+   * The team that a call is for: by `teamId` or `slug`, else the token's own, else `default`. At once where it is remembered.
    * @throws ApiError forbidden for another team than the token's; not_found when the operator names none that exists
    */
-  async ofCall(actor: Actor, query: { teamId?: string; slug?: string }): Promise<Row<'teams'>> {
+  ofCall(actor: Actor, query: { teamId?: string; slug?: string }): Row<'teams'> | Promise<Row<'teams'>> {
     const [by, value] = which(actor, query);
     const known = this.find(by, value);
-    const team = known instanceof Promise ? await known : known;
-    if (actor.teamId !== null && team?.id !== actor.teamId) {
-      throw new ApiError(
-        'forbidden',
-        'This call’s token or session is for another team than the one that was asked for.',
-      );
-    }
-    if (team === null) throw new ApiError('not_found', `There is no team ${value}.`);
-    return team;
+    return known instanceof Promise
+      ? known.then((team) => demandTeam(actor, value, team))
+      : demandTeam(actor, value, known);
   }
+}
+
+function demandTeam(actor: Actor, asked: string, team: Row<'teams'> | null): Row<'teams'> {
+  if (actor.teamId !== null && team?.id !== actor.teamId) {
+    throw new ApiError(
+      'forbidden',
+      'This call’s token or session is for another team than the one that was asked for.',
+    );
+  }
+  if (team === null) throw new ApiError('not_found', `There is no team ${asked}.`);
+  return team;
 }
 
 function which(actor: Actor, { teamId, slug }: { teamId?: string; slug?: string }): ['id' | 'slug', string] {
