@@ -169,15 +169,15 @@ describe('turns', () => {
     assert.equal(bed.to('lone').length, 1);
   });
 
-  test('a lane that keeps up gets the next free socket, however many crowds stand in the ring', async () => {
+  test('a lane that keeps up gets the next free sockets, however many crowds stand in the ring', async () => {
     const bed = new Bed({ maxSockets: 4 });
     const crowds = Array.from({ length: 20 }, (_, i) => bed.endpoint(`crowd${i}`));
     for (const tag of crowds) await bed.prove(tag, 10);
-    await bed.prove(bed.endpoint('quiet'));
+    for (const tag of ['quiet', 'burst']) await bed.prove(bed.endpoint(tag), 10);
     for (const tag of crowds) bed.bear(tag, 50);
     const answerCrowd = async (times: number) => {
       for (let i = 0; i < times; i++) {
-        [...bed.sender.underWay].find(({ request }) => request.url !== urlOf('quiet'))?.answer(200);
+        [...bed.sender.underWay].find(({ request }) => request.url.includes('crowd'))?.answer(200);
         await settle();
       }
     };
@@ -185,11 +185,16 @@ describe('turns', () => {
     // Each has its first turn.
     await answerCrowd(40);
     assert.equal(bed.sender.underWay.size, 4);
+    // What came out of one commit together: none of it stands behind the crowds.
     bed.bear('quiet', 3);
-    await answerCrowd(1);
-    assert.equal(bed.to('quiet').length, 1);
+    await answerCrowd(3);
+    assert.equal(bed.to('quiet').length, 3);
+    for (const { answer } of bed.to('quiet')) answer(200);
+    await settle();
+    // Yet a crowd has no more right than the others, but for its first.
+    bed.bear('burst', 20);
     await answerCrowd(10);
-    assert.equal(bed.to('quiet').length, 1, 'its second stands behind the crowds');
+    assert.equal(bed.to('burst').length, 1);
   });
 
   test('a round of the event loop begins 64 attempts at the most, and the next ones the rest', async () => {

@@ -59,6 +59,12 @@ const leaseWaitMs = 250;
  * and in the caches' way.
  */
 const startsAtOnce = 64;
+/**
+ * A lane with so few live deliveries waiting keeps up. Not only one that had none: what is published 5 ms apart comes out of one
+ * commit together where commits take longer, and the second delivery then stood behind all that works off a backlog. Beside
+ * 300,000 deliveries at a thousand endpoints that was 45 ms for one in a hundred of another endpoint's.
+ */
+const fewWaiting = 8;
 const mostIdleLanes = 20_000;
 /**
  * The part of the sockets that lanes without a success may have together. One that was never tried may start its first
@@ -156,10 +162,9 @@ export class Dispatcher {
       return;
     }
     const lane = this.#laneFor(task.tag);
-    const keepsUp = lane.waiting === 0 && !this.#claims.isBehind(lane);
     lane.push(task, start);
     this.#countWaiting(1);
-    this.#enter(lane, keepsUp);
+    this.#enter(lane);
     this.#pumpSoon();
   }
 
@@ -266,8 +271,11 @@ export class Dispatcher {
     }
   }
 
-  #enter(lane: Lane, keepsUp = false): void {
-    if (!lane.waitsForShare && !lane.reading) this.#ring.enter(lane, keepsUp);
+  #enter(lane: Lane): void {
+    if (lane.waitsForShare || lane.reading) return;
+    const { waitingLive } = lane;
+    const isFew = waitingLive > 0 && waitingLive <= fewWaiting;
+    this.#ring.enter(lane, isFew && !this.#claims.isBehind(lane));
   }
 
   #pumpSoon(): void {

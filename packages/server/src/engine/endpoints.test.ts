@@ -54,11 +54,42 @@ test('an endpoint is read once, and remembered for a second', async () => {
   const { endpoint } = await read();
   assert.equal(endpoint?.url, 'https://example.com/1');
   assert.equal(book.peek(tag, 1), endpoint);
-  await clock.advance(999);
+  await clock.advance(499);
+  assert.equal(book.peek(tag, 1), endpoint);
+  await clock.advance(501);
+  assert.equal(book.peek(tag, 1), null);
+  assert.deepEqual(store.endpointReads, [tag]);
+});
+
+test('one that is in use is read again before its second is over, and nobody waits for that', async () => {
+  const { clock, store, book, read } = setUp();
+  const { endpoint } = await read();
+  store.endpointRows.set(tag, row({ version: 2, url: 'https://example.com/2' }));
+  const { gate, open } = newGate();
+  store.gates.set('endpoints', gate);
+  await clock.advance(500);
+  for (let i = 0; i < 3; i++) assert.equal(book.peek(tag, 1), endpoint);
+  await clock.advance(499);
+  assert.equal(book.peek(tag, 1), endpoint);
+  open();
+  await settle();
+  await clock.advance(1);
+  assert.equal(book.peek(tag, 1)?.url, 'https://example.com/2');
+  assert.deepEqual(store.endpointReads, [tag, tag]);
+});
+
+test('one that could not be read again serves until its second is over, and no longer', async () => {
+  const { clock, store, book, read } = setUp();
+  const { endpoint } = await read();
+  store.failing.add('endpoints');
+  await clock.advance(500);
+  assert.equal(book.peek(tag, 1), endpoint);
+  await clock.advance(499);
   assert.equal(book.peek(tag, 1), endpoint);
   await clock.advance(1);
   assert.equal(book.peek(tag, 1), null);
-  assert.deepEqual(store.endpointReads, [tag]);
+  assert.match(String((await read()).fault), /away/);
+  assert.deepEqual(store.endpointReads, [tag, tag, tag], 'asked once in advance');
 });
 
 test('a newer version is not served from memory', async () => {

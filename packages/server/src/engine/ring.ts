@@ -1,4 +1,4 @@
-// Whose turn is next. Lanes take turns of one delivery each. Those that keep up, with nothing waiting before, come before
+// Whose turn is next. Lanes take turns of one delivery each. Those that keep up, with next to nothing waiting, come before
 // those that work off what has piled up, so that a new event for one endpoint need not wait until each of a thousand others
 // has had its turn; yet of four turns the others have one.
 import type { Lane } from './lane.ts';
@@ -23,7 +23,7 @@ export class Ring {
     return this.#keepingUp.size === 0 && this.#others.size === 0;
   }
 
-  /** @param keepsUp whether the lane had nothing waiting before */
+  /** @param keepsUp whether the lane has next to nothing waiting */
   enter(lane: Lane, keepsUp: boolean): void {
     if (lane.inRing) return;
     lane.inRing = true;

@@ -1,6 +1,5 @@
 // Which store there is: PostgreSQL where DATABASE_URL is set, else SQLite in the data directory. Everything above knows
 // only the seam in store.ts.
-import type { MessagePort } from 'node:worker_threads';
 import { StoreError } from './errors.ts';
 import type { Migrated } from './migrations.ts';
 import {
@@ -9,7 +8,11 @@ import {
   openPostgresStore,
   type PostgresAttachment,
 } from './postgres/client.ts';
-import { attachDeliveryStore as attachSqlite, openSqliteStore } from './sqlite/client.ts';
+import {
+  attachDeliveryStore as attachSqlite,
+  openSqliteStore,
+  type SqliteAttachment,
+} from './sqlite/client.ts';
 import type { DeliveryStore, Store } from './store.ts';
 
 /** A publisher waits no longer than this for a session with the database. */
@@ -29,7 +32,7 @@ export interface StoreOptions {
 }
 
 /** What another thread of this process needs for a delivering half of its own; `port` is to be transferred. */
-export type StoreAttachment = { kind: 'sqlite'; port: MessagePort } | PostgresAttachment;
+export type StoreAttachment = SqliteAttachment | PostgresAttachment;
 
 /** The whole store, which can also connect another thread of this process. */
 export type OpenedStore = Store & { connect(): StoreAttachment };
@@ -67,5 +70,5 @@ export async function migratePostgres(
 
 /** The delivering half of the store, in the thread that was given an attachment. */
 export function attachDeliveryStore(attachment: StoreAttachment): DeliveryStore {
-  return attachment.kind === 'sqlite' ? attachSqlite(attachment.port) : attachPostgres(attachment);
+  return attachment.kind === 'sqlite' ? attachSqlite(attachment) : attachPostgres(attachment);
 }

@@ -322,6 +322,8 @@ export interface DeliveryListener {
 export interface DeliveryStore {
   /** Monotonic ms (`Clock`) from which on nothing may be sent: others may have taken it over by then. */
   readonly leaseEndsAt: number;
+  /** How many deliveries one claim should ask for at the most: fewer where others would wait for it. */
+  readonly claimSize: number;
   listen(listener: DeliveryListener): void;
   claim(request: ClaimRequest): Promise<ClaimResult>;
   /**

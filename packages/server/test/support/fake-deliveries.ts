@@ -60,6 +60,7 @@ export class FakeDeliveries implements DeliveryStore {
   /** How many deliveries each step of a replay was to make. */
   readonly replayRequests: number[] = [];
   leaseEndsAt = Number.POSITIVE_INFINITY;
+  claimSize = 128;
   listener: DeliveryListener | null = null;
   sweeps: number[] = [];
 

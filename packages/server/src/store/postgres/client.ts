@@ -98,6 +98,7 @@ const queries = new Kysely<Tables>({
 });
 
 class PostgresDeliveries implements DeliveryStore {
+  readonly claimSize = 128;
   protected readonly connections: Connections;
   protected readonly hints: Hints;
   /** The name under which this node holds deliveries; null for one that does not send. */

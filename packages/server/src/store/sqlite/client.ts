@@ -39,11 +39,15 @@ import type {
   StoreDescription,
   StoreFigures,
 } from '../store.ts';
+import { EndpointReader } from './endpoint-reader.ts';
 import { feedPosition, readFeed } from './feed.ts';
 import type { Question, Reply } from './reader.ts';
 import { Turns } from './turns.ts';
 import * as wire from './wire.ts';
 
+/** How many deliveries a claim takes, and while others publish a little, who wait for the turn that it is part of. */
+const longClaim = 128;
+const shortClaim = 64;
 /** Somebody who asks for figures waits for so many batches of them at the most. */
 const mostRounds = 8;
 const queries = new Kysely<Tables>({
@@ -59,9 +63,15 @@ class SqliteDeliveries implements DeliveryStore {
   /** One process has the file, and nobody else takes anything over. */
   readonly leaseEndsAt = Number.POSITIVE_INFINITY;
   protected readonly turns: Turns;
+  readonly #endpoints: EndpointReader;
 
-  constructor(turns: Turns) {
+  constructor(turns: Turns, path: string) {
     this.turns = turns;
+    this.#endpoints = new EndpointReader(path);
+  }
+
+  get claimSize(): number {
+    return this.turns.isBriskTime ? shortClaim : longClaim;
   }
 
   finish(record: AttemptRecord, done: (outcome: FinishOutcome | Error) => void): void {
@@ -85,7 +95,8 @@ class SqliteDeliveries implements DeliveryStore {
   }
 
   async endpoints(tags: string[]): Promise<EndpointRow[]> {
-    return (await this.turns.operate({ kind: 'endpoints', tags }, 'endpoints')).rows;
+    if (this.turns.gone !== null) throw this.turns.gone;
+    return this.#endpoints.read(tags);
   }
 
   async cancelRemoved(limit: number): Promise<number> {
@@ -122,8 +133,11 @@ class SqliteDeliveries implements DeliveryStore {
 
   listen(): void {}
 
-  close(): Promise<void> {
-    return this.turns.close();
+  /** The writer goes last: whoever leaves the file last folds the log into it, which a reader can't. */
+  async close(): Promise<void> {
+    await this.turns.drain();
+    this.#endpoints.close();
+    await this.turns.close();
   }
 }
 
@@ -141,9 +155,12 @@ class SqliteStore extends SqliteDeliveries implements Store {
   readonly #asked = new Map<number, Asked>();
   #questions = 0;
 
-  constructor(writer: Worker, reader: Worker) {
+  readonly #path: string;
+
+  constructor(writer: Worker, reader: Worker, path: string) {
     const turns = new Turns(writer, 'exit', clock);
-    super(turns);
+    super(turns, path);
+    this.#path = path;
     this.#writer = writer;
     this.#reader = reader;
     reader.on('message', (reply: Reply) => this.#hear(reply));
@@ -229,13 +246,12 @@ class SqliteStore extends SqliteDeliveries implements Store {
   }
 
   /** A port for another thread, with which `attachDeliveryStore` makes it a store of its own. */
-  connect(): { kind: 'sqlite'; port: MessagePort } {
+  connect(): SqliteAttachment {
     const { port1, port2 } = new MessageChannel();
     this.#writer.postMessage({ connect: port1 }, [port1]);
-    return { kind: 'sqlite', port: port2 };
+    return { kind: 'sqlite', port: port2, path: this.#path };
   }
 
-  /** The writer goes last: whoever leaves the file last folds the log into it, which a reader can't. */
   override async close(): Promise<void> {
     await this.turns.drain();
     this.#reader.postMessage('close');
@@ -274,6 +290,13 @@ export interface SqliteOptions {
   delivers: boolean;
 }
 
+/** What another thread needs for a delivering half of its own; `port` is to be transferred. */
+export interface SqliteAttachment {
+  kind: 'sqlite';
+  port: MessagePort;
+  path: string;
+}
+
 /**
  * Opens (and migrates) the SQLite file and takes it for this process.
  * @throws StoreError with a sentence for the operator
@@ -284,10 +307,10 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     workerData: { path: options.path },
     resourceLimits: { maxYoungGenerationSizeMb: 12 },
   });
-  return new SqliteStore(writer, reader);
+  return new SqliteStore(writer, reader, options.path);
 }
 
 /** The delivering half of the store, in a thread that was given a port by `connect`. */
-export function attachDeliveryStore(port: MessagePort): DeliveryStore {
-  return new SqliteDeliveries(new Turns(port, 'close', clock));
+export function attachDeliveryStore({ port, path }: SqliteAttachment): DeliveryStore {
+  return new SqliteDeliveries(new Turns(port, 'close', clock), path);
 }

@@ -10,8 +10,12 @@ import * as wire from './wire.ts';
 /** How many events and attempts one turn carries at the most: a few milliseconds of the writer's time. */
 const eventsPerTurn = 1_000;
 const attemptsPerTurn = 1_000;
-/** And while others publish a little, so that they wait for about a millisecond. */
-const attemptsPerShortTurn = 200;
+/**
+ * And while others publish a little, so that they wait for about a millisecond. With 64 attempts, and 64 deliveries a claim, in
+ * place of 200 and 128, while 300,000 deliveries at 1,000 endpoints were worked off: another endpoint's p50 2.9 ms for 4.8, p95
+ * 10.4 for 16.3, p99 22 for 28, and a tenth fewer deliveries a second (21,800 for 24,100).
+ */
+const attemptsPerShortTurn = 64;
 /**
  * An idle writer is given work once this much waits, and else at the end of the event loop's round: it then works
  * while the rest of the round's requests are read. Not where a publish call makes many deliveries, since then sending is what
@@ -73,7 +77,6 @@ export class Turns {
   /** Parts of a turn that broke, each tried alone before anything else. */
   readonly #parts: Batch[] = [];
   #flying: Batch | null = null;
-  /** Whether a little is published, which would wait for turns of ours. */
   #isBriskTime = false;
   /** Whether the events of the last turn made many deliveries each. */
   #makesMany = false;
@@ -101,6 +104,11 @@ export class Turns {
   /** Why the store is gone for this process, null while it is there. */
   get gone(): Error | null {
     return this.#gone;
+  }
+
+  /** Whether a little is published, which would wait for turns of ours. */
+  get isBriskTime(): boolean {
+    return this.#isBriskTime;
   }
 
   accept(item: AcceptGroup): Promise<AcceptOutcome> {

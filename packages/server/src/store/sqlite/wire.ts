@@ -14,7 +14,6 @@ import type {
   Claimed,
   ClaimRequest,
   ClaimResult,
-  EndpointRow,
   FinishOutcome,
   Lease,
   NewEvent,
@@ -46,7 +45,6 @@ export type Operation =
   | { kind: 'backlogs'; tags: string[] }
   | { kind: 'write figures' }
   | { kind: 'prune figures'; now: number; limit: number }
-  | { kind: 'endpoints'; tags: string[] }
   | { kind: 'ping' };
 
 export type OperationResult =
@@ -57,7 +55,6 @@ export type OperationResult =
   | { kind: 'prune'; count: number }
   | { kind: 'running replays'; replays: RunningReplay[] }
   | { kind: 'replay'; step: ReplayStep }
-  | { kind: 'endpoints'; rows: EndpointRow[] }
   | { kind: 'figures'; figures: StoreFigures }
   | { kind: 'backlogs'; backlogs: Backlog[] }
   | { kind: 'more'; more: boolean }

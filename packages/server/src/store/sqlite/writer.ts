@@ -11,7 +11,6 @@ import type {
   Birth,
   Change,
   ChangeOutcome,
-  EndpointRow,
   RedeliverOutcome,
   ReplayRequest,
   ReplayStep,
@@ -32,10 +31,6 @@ import { takeOwnership } from './ownership.ts';
 import { Pruner } from './prune.ts';
 import { ReplayMaker } from './replay.ts';
 import * as wire from './wire.ts';
-
-const endpointColumns = `tag, id, kind, team_id AS "teamId", version, url, secret_sealed AS "secretSealed",
-  old_secret_sealed AS "oldSecretSealed", old_secret_until AS "oldSecretUntil", enabled, removed_at AS "removedAt",
-  max_concurrency AS "maxConcurrency", rate_per_second AS "ratePerSecond", ordering`;
 
 class Refused extends Error {
   readonly step: number;
@@ -58,7 +53,6 @@ class Writer {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #waiting: StatementSync;
-  readonly #selectEndpoint: StatementSync;
   readonly #prepared = new Map<string, StatementSync>();
   readonly #path: string;
   readonly brisk = new Brisk();
@@ -77,7 +71,6 @@ class Writer {
     this.#replayMaker = new ReplayMaker(this.#db, this.#lanes);
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#commit = this.#db.prepare('COMMIT');
-    this.#selectEndpoint = this.#db.prepare(`SELECT ${endpointColumns} FROM endpoints WHERE tag = ?`);
     this.#waiting = this.#db.prepare('SELECT count(*) AS count FROM lanes');
     this.#inTransaction(() => this.#claimer.sweep(now, true));
     // Nothing is held now, so that every row is in the index of what may be claimed, in order of the tags: a million rows of
@@ -182,8 +175,6 @@ class Writer {
       case 'sweep':
         this.#claimer.sweep(operation.now, false);
         return { kind: 'done' };
-      case 'endpoints':
-        return { kind: 'endpoints', rows: operation.tags.flatMap((tag) => this.#endpoint(tag)) };
       case 'ping':
         return { kind: 'done' };
       case 'backlogs':
@@ -272,15 +263,6 @@ class Writer {
     if (step.rows !== undefined && affected !== step.rows)
       throw new Refused(index, step.otherwise ?? 'changed meanwhile');
     return rows;
-  }
-
-  #endpoint(tag: string): EndpointRow[] {
-    const row = this.#selectEndpoint.get(tag) as
-      | (Omit<EndpointRow, 'enabled' | 'removed'> & { enabled: number; removedAt: number | null })
-      | undefined;
-    if (row === undefined) return [];
-    const { enabled, removedAt, ...rest } = row;
-    return [{ ...rest, enabled: enabled === 1, removed: removedAt !== null }];
   }
 
   #backlog(tag: string): Backlog {
