@@ -41,7 +41,7 @@ import type {
 } from '../store.ts';
 import { EndpointReader } from './endpoint-reader.ts';
 import { feedPosition, readFeed } from './feed.ts';
-import type { Question, Reply } from './reader.ts';
+import type { Question, ReaderData, Reply } from './reader.ts';
 import { Turns } from './turns.ts';
 import * as wire from './wire.ts';
 
@@ -270,9 +270,10 @@ function ignoreLostHint(error: unknown): void {
   if (!(error instanceof StoreUnavailable)) throw error;
 }
 
-function startWorker(file: string, workerData: object): Promise<Worker> {
-  const worker = new Worker(new URL(file, import.meta.url), {
-    workerData,
+function startWriter(data: WriterData): Promise<Worker> {
+  const worker = new Worker(new URL('./writer.ts', import.meta.url), {
+    workerData: data,
+    transferList: [data.checkpoints],
     resourceLimits: { maxYoungGenerationSizeMb: 12 },
   });
   return new Promise((resolve, reject) => {
@@ -290,6 +291,9 @@ export interface SqliteOptions {
   delivers: boolean;
 }
 
+/** What the writer thread is given; its port leads to the reader thread. */
+export type WriterData = SqliteOptions & { checkpoints: MessagePort };
+
 /** What another thread needs for a delivering half of its own; `port` is to be transferred. */
 export interface SqliteAttachment {
   kind: 'sqlite';
@@ -302,9 +306,11 @@ export interface SqliteAttachment {
  * @throws StoreError with a sentence for the operator
  */
 export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
-  const writer = await startWorker('./writer.ts', options);
+  const { port1, port2 } = new MessageChannel();
+  const writer = await startWriter({ ...options, checkpoints: port1 });
   const reader = new Worker(new URL('./reader.ts', import.meta.url), {
-    workerData: { path: options.path },
+    workerData: { path: options.path, checkpoints: port2 } satisfies ReaderData,
+    transferList: [port2],
     resourceLimits: { maxYoungGenerationSizeMb: 12 },
   });
   return new SqliteStore(writer, reader, options.path);

@@ -1,7 +1,15 @@
-// The reader thread: lists and look-ups on a connection that can't write, so that they never hold up a commit.
+// The reader thread: lists and look-ups on a connection that can't write, so that they never hold up a commit; and what of a
+// checkpoint is not the writer's.
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { LogCopier } from './checkpoints.ts';
 import { openReader, troubleWith } from './open.ts';
+
+export interface ReaderData {
+  path: string;
+  /** To the writer. */
+  checkpoints: MessagePort;
+}
 
 export interface Question {
   number: number;
@@ -13,8 +21,9 @@ export type Reply = { number: number; rows: unknown[] } | { number: number; mess
 
 const port = parentPort;
 if (port === null) throw new Error('reader.ts runs as a worker thread');
-const { path } = workerData as { path: string };
+const { path, checkpoints } = workerData as ReaderData;
 const db = openReader(path);
+const copier = new LogCopier(path, checkpoints);
 const prepared = new Map<string, StatementSync>();
 
 function ask({ number, sql, parameters }: Question): Reply {
@@ -35,6 +44,7 @@ function ask({ number, sql, parameters }: Question): Reply {
 
 port.on('message', (message: Question | 'close') => {
   if (message === 'close') {
+    copier.close();
     db.close();
     port.close();
     return;

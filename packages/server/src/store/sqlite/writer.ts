@@ -21,8 +21,9 @@ import { Acceptor } from './accept.ts';
 import { unpackAttempts } from './attempt-pack.ts';
 import { unheld } from './available-at.ts';
 import { Brisk } from './brisk.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { Claimer } from './claim.ts';
-import type { SqliteOptions } from './client.ts';
+import type { WriterData } from './client.ts';
 import { FigureWriter } from './figures.ts';
 import { Finisher } from './finish.ts';
 import { Lanes, startOfCommit } from './lanes.ts';
@@ -55,13 +56,15 @@ class Writer {
   readonly #waiting: StatementSync;
   readonly #prepared = new Map<string, StatementSync>();
   readonly #path: string;
+  readonly #checkpoints: Checkpoints;
   readonly brisk = new Brisk();
   #commits = 0;
   #commitRows = 0;
 
-  constructor({ path, now, delivers }: SqliteOptions) {
+  constructor({ path, now, delivers, checkpoints }: WriterData) {
     this.#path = path;
     this.#db = openWriter(path);
+    this.#checkpoints = new Checkpoints(this.#db, checkpoints, () => clock.monotonic());
     this.#lanes = new Lanes(this.#db, delivers);
     this.#acceptor = new Acceptor(this.#db, this.#lanes);
     this.#claimer = new Claimer(this.#db, this.#lanes);
@@ -92,6 +95,11 @@ class Writer {
         { kind: 'failed', message: troubleWith(this.#path, text) ?? `The store could not write: ${text}.` },
       ];
     }
+  }
+
+  /** What need not be done before those who wait are answered. */
+  afterCommit(): void {
+    this.#checkpoints.afterCommit();
   }
 
   #runTurn(turn: wire.Turn): wire.Answer {
@@ -287,6 +295,7 @@ class Writer {
       while (this.#figureWriter.write());
     });
     this.#figureTimer?.cancel();
+    this.#checkpoints.close();
     this.#db.exec('PRAGMA optimize');
     this.#db.close();
   }
@@ -294,7 +303,7 @@ class Writer {
 
 const port = parentPort;
 if (port === null) throw new Error('writer.ts runs as a worker thread');
-const options = workerData as SqliteOptions;
+const options = workerData as WriterData;
 const lock = takeOwnership(options.path);
 const writer = openOwned();
 type Message = wire.Turn | 'close' | { connect: MessagePort };
@@ -345,6 +354,7 @@ function receive(from: MessagePort, message: Message): void {
     }
   }
   if (closing) closeFile();
+  else writer.afterCommit();
 }
 
 function serve(client: MessagePort): void {
