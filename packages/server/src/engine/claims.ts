@@ -18,6 +18,12 @@ const enoughWaiting = 8_192;
 const perLane = 32;
 /** How many other due lanes a claim looks at, and how many deliveries it takes of each. */
 const otherLanes = { lanes: 16, each: 8 };
+/**
+ * For so long after its start a node pauses after each claim that brought much. Without it a thousand endpoints were read,
+ * connected to and tried all at once, by code that was not compiled yet: while 300,000 deliveries were worked off another
+ * endpoint's p95 was 48 ms in the first half of a second and 6 later, and its p99 of ten seconds 33 ms for 13.
+ */
+const gentle = { forMs: 2_000, pauseMs: 20, much: 64 };
 /** Due work is looked for this often at least, whatever the timers say. */
 const pollMs = 1_000;
 /** After the store failed, it is asked again after this time. */
@@ -49,6 +55,7 @@ export class Claims {
    */
   readonly #hungry = new Set<Lane>();
   #claiming = false;
+  #gentleUntilMs = Number.NEGATIVE_INFINITY;
   #claimAgain = false;
   #othersDue = true;
   #dueAt = Number.POSITIVE_INFINITY;
@@ -62,9 +69,14 @@ export class Claims {
 
   /** Begins to look for what is due, and goes on with it. */
   start(): void {
+    this.#gentleUntilMs = this.#parts.clock.monotonic() + gentle.forMs;
+    this.#poll();
+  }
+
+  #poll(): void {
     if (this.#stopping) return;
     this.lookAround();
-    this.#pollTimer = this.#parts.clock.after(pollMs, () => this.start());
+    this.#pollTimer = this.#parts.clock.after(pollMs, () => this.#poll());
   }
 
   /** Claims nothing more; what a claim under way brings is still taken. */
@@ -139,8 +151,11 @@ export class Claims {
     }
     this.#othersDue = false;
     this.#parts.onBegin();
+    let pauses = false;
     try {
-      this.#receive(await store.claim({ now: clock.now(), lanes, others }));
+      const result = await store.claim({ now: clock.now(), lanes, others });
+      pauses = result.claimed.length >= gentle.much && clock.monotonic() < this.#gentleUntilMs;
+      this.#receive(result);
     } catch (error) {
       this.#parts.onFault(error, 'claiming deliveries');
       for (const { tag } of lanes) this.#hungry.add(this.#parts.laneFor(tag));
@@ -149,6 +164,11 @@ export class Claims {
       clock.after(troubleMs, () => this.#claimSoon());
     }
     this.#parts.onEnd();
+    if (pauses) clock.after(gentle.pauseMs, () => this.#goOn());
+    else this.#goOn();
+  }
+
+  #goOn(): void {
     this.#claiming = false;
     if (this.#claimAgain) this.#claimSoon();
   }
