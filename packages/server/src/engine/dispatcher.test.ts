@@ -706,7 +706,7 @@ describe('the store', () => {
     assert.ok(bed.store.left().held.length <= 72);
   });
 
-  test('one claim takes no more than 512 in all, and every lane has its turn', async () => {
+  test('one claim asks for no more in all than the store says, and every lane has its turn', async () => {
     const bed = new Bed();
     const tags = Array.from({ length: 100 }, (_, at) => bed.endpoint(`lane${at}`));
     for (const tag of tags) {
@@ -716,9 +716,45 @@ describe('the store', () => {
     await settle();
     await bed.work(200, 50);
     for (const { lanes } of bed.store.claims) {
-      assert.ok(lanes.reduce((sum, { count }) => sum + count, 0) <= 512);
+      assert.ok(lanes.reduce((sum, { count }) => sum + count, 0) <= bed.store.claimSize);
     }
     for (const tag of tags) assert.ok(bed.sender.to(urlOf(tag)).length >= 20, tag);
+  });
+
+  test('a node that starts with a backlog begins gently: a pause after each claim that brought much', async () => {
+    const bed = new Bed();
+    bed.sender.rule = () => 200;
+    const tags = Array.from({ length: 40 }, (_, at) => bed.endpoint(`lane${at}`));
+    for (const tag of tags) bed.put(tag, 100);
+    bed.dispatcher.start();
+    const claimed = async (ms: number) => {
+      bed.store.claims.length = 0;
+      await bed.clock.advance(ms);
+      return bed.store.claims.length;
+    };
+    await settle();
+    assert.equal(bed.store.claims.length, 1);
+    assert.equal(await claimed(19), 0);
+    assert.equal(await claimed(1), 1);
+    await bed.clock.advance(1_980);
+    for (const tag of tags) {
+      bed.put(tag, 100);
+      bed.dispatcher.noteBehind(tag);
+    }
+    assert.ok((await claimed(0)) > 5, 'and later without');
+  });
+
+  test('a claim that the store refused is made again for the same lanes', async () => {
+    const bed = new Bed();
+    bed.put(bed.endpoint('lane'), 3);
+    bed.store.failing.add('claim');
+    bed.dispatcher.noteBehind('lane');
+    await settle();
+    bed.store.failing.clear();
+    // Whatever its marker says.
+    bed.store.markers.set('lane', bed.clock.now() + 60_000);
+    await bed.clock.advance(500);
+    assert.equal(bed.to('lane').length, 2);
   });
 
   test('a lane that hangs is asked for nothing once its memory is full', async () => {
@@ -950,6 +986,7 @@ describe('replays', () => {
   test('whatever of a replay is due again, and however long, live deliveries of the store are sent first', async () => {
     const bed = new Bed({ laneConcurrency: 4 });
     bed.dispatcher.start();
+    await bed.clock.advance(2_000);
     const tag = bed.endpoint('a');
     await bed.prove(tag, 10);
     bed.put(tag, 500, { replay }, bed.clock.now() - 60_000);
