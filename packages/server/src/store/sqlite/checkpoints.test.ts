@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import { type CheckpointMessage, Checkpoints, LogCopier } from './checkpoints.ts';
-import { openWriter } from './open.ts';
+import { openReader, openWriter } from './open.ts';
 
 const frameBytes = 8_192 + 24;
+const countRows = "SELECT count(*) AS count FROM meta WHERE name LIKE 'row %'";
 
 function setUp(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-checkpoints-'));
@@ -44,9 +45,7 @@ function setUp(t: TestContext) {
       }
     },
     logFrames: () => Math.floor(statSync(`${path}-wal`).size / frameBytes),
-    rows: () =>
-      (db.prepare("SELECT count(*) AS count FROM meta WHERE name LIKE 'row %'").get() as { count: number })
-        .count,
+    rows: () => (db.prepare(countRows).get() as { count: number }).count,
   };
 }
 
@@ -81,4 +80,24 @@ test('after a failure nobody is asked for a second', async (t) => {
   bed.later(1_000);
   await bed.commit(5);
   assert.equal(asked, 2);
+});
+
+test('while somebody reads what was there before, the log grows; it begins anew afterwards', async (t) => {
+  const bed = setUp(t);
+  const copier = new LogCopier(bed.path, bed.port);
+  t.after(() => copier.close());
+  await bed.commit(1);
+  const reader = openReader(bed.path);
+  reader.exec('BEGIN');
+  const seen = () => (reader.prepare(countRows).get() as { count: number }).count;
+  assert.equal(seen(), 50);
+  await bed.commit(60);
+  assert.equal(seen(), 50);
+  const grown = bed.logFrames();
+  assert.ok(grown > 3_000, `${grown} frames in the log`);
+  reader.close();
+  bed.later(100);
+  await bed.commit(60);
+  assert.equal(bed.rows(), 50 * 121);
+  assert.ok(bed.logFrames() < grown + 500, `${bed.logFrames()} frames in the log, ${grown} before`);
 });

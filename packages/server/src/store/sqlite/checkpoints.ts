@@ -16,6 +16,8 @@ const fewFrames = 64;
 const mostPasses = 3;
 /** After a failure, as of a full disk, nothing is copied for this time, ms. */
 const troubleMs = 1_000;
+/** Nor where somebody reads what is older than most of the log, as a backup does, which can't be copied then. */
+const heldUpMs = 100;
 
 /** What the one thread asks for and the other answers. */
 export type CheckpointMessage = 'copy' | 'copied' | 'failed';
@@ -73,6 +75,8 @@ export class Checkpoints {
   #finish(): void {
     try {
       this.#copy.get();
+      const isHeldUp = framesLeft(this.#look.get() as unknown as Log) >= enoughFrames;
+      if (isHeldUp) this.#notBeforeMs = this.#now() + heldUpMs;
     } catch {
       this.#notBeforeMs = this.#now() + troubleMs;
     }
