@@ -24,6 +24,8 @@ const otherLanes = { lanes: 16, each: 8 };
  * endpoint's p95 was 48 ms in the first half of a second and 6 later, and its p99 of ten seconds 33 ms for 13.
  */
 const gentle = { forMs: 2_000, pauseMs: 20, much: 64 };
+/** A little: fewer deliveries born a second than this, looked at so often; and the longest pause for their sake, ms. */
+const little = { perSecond: 1_000, everyMs: 100, mostPauseMs: 50 };
 /** Due work is looked for this often at least, whatever the timers say. */
 const pollMs = 1_000;
 /** After the store failed, it is asked again after this time. */
@@ -56,6 +58,10 @@ export class Claims {
   readonly #hungry = new Set<Lane>();
   #claiming = false;
   #gentleUntilMs = Number.NEGATIVE_INFINITY;
+  /** Deliveries born since `#bornSinceMs`, and whether it were a few before. */
+  #born = 0;
+  #bornSinceMs = 0;
+  #isLittleBorn = false;
   #claimAgain = false;
   #othersDue = true;
   #dueAt = Number.POSITIVE_INFINITY;
@@ -75,6 +81,7 @@ export class Claims {
 
   #poll(): void {
     if (this.#stopping) return;
+    this.#lookAtBirths();
     this.lookAround();
     this.#pollTimer = this.#parts.clock.after(pollMs, () => this.#poll());
   }
@@ -95,6 +102,11 @@ export class Claims {
     this.#behind.add(lane);
     this.#hungry.add(lane);
     this.#claimSoon();
+  }
+
+  /** A delivery was born that goes past the store. */
+  noteBirth(): void {
+    this.#born += 1;
   }
 
   /** A lane is looked at again when its marker in the store says so. */
@@ -151,10 +163,11 @@ export class Claims {
     }
     this.#othersDue = false;
     this.#parts.onBegin();
-    let pauses = false;
+    const beganMs = clock.monotonic();
+    let pauseMs = 0;
     try {
       const result = await store.claim({ now: clock.now(), lanes, others });
-      pauses = result.claimed.length >= gentle.much && clock.monotonic() < this.#gentleUntilMs;
+      if (result.claimed.length >= gentle.much) pauseMs = this.#pauseAfter(beganMs);
       this.#receive(result);
     } catch (error) {
       this.#parts.onFault(error, 'claiming deliveries');
@@ -164,13 +177,31 @@ export class Claims {
       clock.after(troubleMs, () => this.#claimSoon());
     }
     this.#parts.onEnd();
-    if (pauses) clock.after(gentle.pauseMs, () => this.#goOn());
+    if (pauseMs > 0) clock.after(pauseMs, () => this.#goOn());
     else this.#goOn();
+  }
+
+  /** How long others are left alone after a claim that brought much, ms. */
+  #pauseAfter(beganMs: number): number {
+    this.#lookAtBirths();
+    const nowMs = this.#parts.clock.monotonic();
+    if (nowMs < this.#gentleUntilMs) return gentle.pauseMs;
+    if (!this.#isLittleBorn) return 0;
+    return Math.min((nowMs - beganMs) * this.#parts.store.claimPause, little.mostPauseMs);
   }
 
   #goOn(): void {
     this.#claiming = false;
     if (this.#claimAgain) this.#claimSoon();
+  }
+
+  #lookAtBirths(): void {
+    const nowMs = this.#parts.clock.monotonic();
+    const sinceMs = nowMs - this.#bornSinceMs;
+    if (sinceMs < little.everyMs) return;
+    this.#isLittleBorn = this.#born > 0 && (this.#born * 1_000) / sinceMs < little.perSecond;
+    this.#born = 0;
+    this.#bornSinceMs = nowMs;
   }
 
   /** What a claim asks for by name: lanes that run low, those that were asked for longest ago first. */

@@ -744,6 +744,45 @@ describe('the store', () => {
     assert.ok((await claimed(0)) > 5, 'and later without');
   });
 
+  for (const [published, paused] of [
+    [1, true],
+    [0, false],
+    [3_000, false],
+  ] as const) {
+    test(`a claim that took long is followed by ${paused ? 'a' : 'no'} pause where ${published} deliveries were born meanwhile`, async () => {
+      const bed = new Bed();
+      bed.sender.rule = () => 200;
+      bed.store.claimPause = 1;
+      bed.dispatcher.start();
+      await bed.clock.advance(2_000);
+      const tags = Array.from({ length: 40 }, (_, at) => bed.endpoint(`lane${at}`));
+      const { gate, open } = newGate();
+      bed.store.gates.set('claim', gate);
+      for (const tag of tags) {
+        bed.put(tag, 100);
+        bed.dispatcher.noteBehind(tag);
+      }
+      const other = bed.endpoint('other');
+      await bed.clock.advance(100);
+      if (published > 0) bed.bear(other, published);
+      bed.store.gates.clear();
+      bed.store.claims.length = 0;
+      open();
+      await settle();
+      const before = bed.store.claims.length;
+      if (!paused) {
+        assert.ok(before > 5, `${before}`);
+        return;
+      }
+      assert.equal(before, 1);
+      // As long as it took, and 50 ms at the most.
+      await bed.clock.advance(49);
+      assert.equal(bed.store.claims.length, 1);
+      await bed.clock.advance(1);
+      assert.ok(bed.store.claims.length > 1);
+    });
+  }
+
   test('a claim that the store refused is made again for the same lanes', async () => {
     const bed = new Bed();
     bed.put(bed.endpoint('lane'), 3);

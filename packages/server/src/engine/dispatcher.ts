@@ -155,8 +155,13 @@ export class Dispatcher {
     });
   }
 
-  /** Takes a delivery that this process holds; `start` of one that a replay has just made. */
+  /** Takes a delivery that was made in this process, which holds it; `start` of one that a replay has just made. */
   take(task: Task, start?: ReplayStart): void {
+    if (start === undefined) this.#claims.noteBirth();
+    this.#take(task, start);
+  }
+
+  #take(task: Task, start?: ReplayStart): void {
     if (this.#stopping) {
       this.#giveBackSoon([task]);
       return;
@@ -170,7 +175,7 @@ export class Dispatcher {
 
   #takeClaimed(claimed: Claimed[]): void {
     if (this.#stopping) this.#giveBackSoon(claimed.map(taskOf));
-    else for (const one of claimed) this.take(taskOf(one));
+    else for (const one of claimed) this.#take(taskOf(one));
   }
 
   /**

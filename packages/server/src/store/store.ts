@@ -324,6 +324,8 @@ export interface DeliveryStore {
   readonly leaseEndsAt: number;
   /** How many deliveries one claim should ask for at the most: fewer where others would wait for it. */
   readonly claimSize: number;
+  /** How long to pause after a claim while a little is published, as a part of the time that the claim took. */
+  readonly claimPause: number;
   listen(listener: DeliveryListener): void;
   claim(request: ClaimRequest): Promise<ClaimResult>;
   /**

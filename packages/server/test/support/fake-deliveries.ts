@@ -61,6 +61,7 @@ export class FakeDeliveries implements DeliveryStore {
   readonly replayRequests: number[] = [];
   leaseEndsAt = Number.POSITIVE_INFINITY;
   claimSize = 128;
+  claimPause = 0;
   listener: DeliveryListener | null = null;
   sweeps: number[] = [];
 

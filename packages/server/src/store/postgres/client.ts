@@ -99,6 +99,12 @@ const queries = new Kysely<Tables>({
 
 class PostgresDeliveries implements DeliveryStore {
   readonly claimSize = 128;
+  /**
+   * While 200,000 deliveries at 1,000 endpoints were worked off and 200 events a second published to another, on two cores with the
+   * database: that one's p50 10 ms without pauses, 7.8 with half as long ones and 5.2 with these (p95 25, 19, 15), and 14,600, 11,700
+   * and 11,200 deliveries a second, of 8,300 in the closed loop.
+   */
+  readonly claimPause = 1;
   protected readonly connections: Connections;
   protected readonly hints: Hints;
   /** The name under which this node holds deliveries; null for one that does not send. */
