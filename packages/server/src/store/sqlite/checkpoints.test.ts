@@ -1,5 +1,6 @@
 // Checkpoints on a real file: the log begins anew while commits go on, whoever copies it, and a copier in trouble harms nobody.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,14 @@ function setUp(t: TestContext) {
       }
     },
     logFrames: () => Math.floor(statSync(`${path}-wal`).size / frameBytes),
+    /** Frames in the log that are not in the file. */
+    framesLeft() {
+      const { log, checkpointed } = db.prepare('PRAGMA wal_checkpoint(NOOP)').get() as Record<
+        'log' | 'checkpointed',
+        number
+      >;
+      return log - checkpointed;
+    },
     rows: () => (db.prepare(countRows).get() as { count: number }).count,
   };
 }
@@ -57,6 +66,30 @@ test('the log is copied beside the commits, and begins anew', async (t) => {
   assert.equal(bed.rows(), 10_000);
   // 10,000 frames and more were written.
   assert.ok(bed.logFrames() < 3_000, `${bed.logFrames()} frames in the log`);
+});
+
+test('the other side copies what it is asked for, and the writer what is left', async (t) => {
+  const bed = setUp(t);
+  const { port1, port2 } = new MessageChannel();
+  const copier = new LogCopier(bed.path, port2);
+  t.after(() => {
+    copier.close();
+    port1.close();
+  });
+  // Nobody answers the writer here: what is asked for is answered to the test.
+  await bed.commit(10);
+  assert.ok(bed.framesLeft() > 400, `${bed.framesLeft()} left`);
+  const copied = once(port1, 'message') as Promise<[CheckpointMessage]>;
+  port1.postMessage('copy' satisfies CheckpointMessage);
+  assert.equal((await copied)[0], 'copied');
+  assert.equal(bed.framesLeft(), 0);
+
+  await bed.commit(10);
+  assert.ok(bed.framesLeft() > 400, `${bed.framesLeft()} left`);
+  bed.port.postMessage('copied' satisfies CheckpointMessage);
+  for (let round = 0; round < 100 && bed.framesLeft() > 0; round++)
+    await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(bed.framesLeft(), 0);
 });
 
 test('when nobody copies, the writer does it before the log grows without end', async (t) => {
