@@ -27,16 +27,50 @@ test('removed webhooks are looked after every second, in batches until none is l
   await keeper.stop();
 });
 
-test('history is pruned every minute, batch after batch, of what is older than the retention', async () => {
+test('history is pruned every ten seconds, batch after batch, of what is older than the retention', async () => {
   const { clock, store, keeper } = setUp();
   const startedAt = clock.now();
   keeper.start();
   store.pruneCounts.push(100, 100, 0);
-  await clock.advance(60_000);
-  const before = startedAt + 60_000 - retentionMs;
+  await clock.advance(10_000);
+  const before = startedAt + 10_000 - retentionMs;
   assert.deepEqual(store.prunes, [before, before, before]);
-  await clock.advance(60_000);
+  await clock.advance(10_000);
   assert.equal(store.prunes.length, 4);
+  await keeper.stop();
+});
+
+test('a short retention is looked after more often, but not more than once a second', async () => {
+  for (const [retention, everyMs] of [
+    [120_000, 1_200],
+    [3_000, 1_000],
+  ] as const) {
+    const clock = new FakeClock();
+    const store = new FakeDeliveries();
+    const keeper = createKeeper(store, clock, retention, () => {});
+    keeper.start();
+    await clock.advance(everyMs - 1);
+    assert.equal(store.prunes.length, 0);
+    await clock.advance(1);
+    assert.equal(store.prunes.length, 1);
+    await keeper.stop();
+  }
+});
+
+test('between two batches of old history the store has as long a rest as the first one took', async () => {
+  const { clock, store, keeper } = setUp();
+  const { gate, open } = newGate();
+  store.gates.set('prune', gate);
+  store.pruneCounts.push(100, 0);
+  keeper.start();
+  await clock.advance(10_000);
+  await clock.advance(40);
+  open();
+  store.gates.clear();
+  await clock.advance(39);
+  assert.equal(store.prunes.length, 1);
+  await clock.advance(1);
+  assert.equal(store.prunes.length, 2);
   await keeper.stop();
 });
 

@@ -29,6 +29,7 @@ type Call =
   | 'release'
   | 'endpoints'
   | 'cancelRemoved'
+  | 'prune'
   | 'sweep';
 
 export class FakeDeliveries implements DeliveryStore {
@@ -67,6 +68,7 @@ export class FakeDeliveries implements DeliveryStore {
 
   async prune(before: number): Promise<number> {
     this.prunes.push(before);
+    await this.#enter('prune');
     return this.pruneCounts.shift() ?? 0;
   }
 
