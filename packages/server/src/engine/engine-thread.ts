@@ -22,7 +22,7 @@ const answer = (reply: EngineReply) => port.postMessage(reply);
 
 const log = createLog(settings.logLevel, clock);
 const tally = new Tally();
-const store = attachDeliveryStore(attachment);
+const store = await attachDeliveryStore(attachment);
 const vault = new Vault(secretKeys.map((key) => Buffer.from(key)));
 const own: OwnAddress = { host: settings.host, port: settings.port };
 const resolver = createResolver({

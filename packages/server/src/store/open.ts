@@ -69,6 +69,6 @@ export async function migratePostgres(
 }
 
 /** The delivering half of the store, in the thread that was given an attachment. */
-export function attachDeliveryStore(attachment: StoreAttachment): DeliveryStore {
+export async function attachDeliveryStore(attachment: StoreAttachment): Promise<DeliveryStore> {
   return attachment.kind === 'sqlite' ? attachSqlite(attachment) : attachPostgres(attachment);
 }

@@ -17,8 +17,8 @@ export async function openStore(options: real.StoreOptions): Promise<real.Opened
   return broken === 'acknowledge-before-commit' ? acknowledgeEarly(store) : store;
 }
 
-export function attachDeliveryStore(attachment: real.StoreAttachment): DeliveryStore {
-  const store = real.attachDeliveryStore(attachment);
+export async function attachDeliveryStore(attachment: real.StoreAttachment): Promise<DeliveryStore> {
+  const store = await real.attachDeliveryStore(attachment);
   if (broken === 'no-fencing') return trustNobody(store);
   if (broken === 'forget-replays') return forgetReplays(store);
   if (broken === 'old-secrets') return keepSecrets(store);

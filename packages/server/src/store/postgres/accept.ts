@@ -183,6 +183,11 @@ function acceptStatement(
   return statement;
 }
 
+/** Has a session plan the statement: it accepts nothing. */
+export async function planAccept(run: Run, node: string | null, hints: Hints): Promise<void> {
+  await withArrays((arrays) => run(acceptStatement([], [], lotsOf([]), { node, hints, arrays })));
+}
+
 const knownText = `
 SELECT e.team_id, e.id, e.created_at, e.created_at_given, e.deliveries, e.project_id, e.body
   FROM unnest($1::text[], $2::text[]) AS i (team_id, id)

@@ -42,7 +42,7 @@ import type {
   StoreDescription,
   StoreFigures,
 } from '../store.ts';
-import { type AcceptItem, acceptBatch, bytesOf, idsOf, readGroup, readKnown } from './accept.ts';
+import { type AcceptItem, acceptBatch, bytesOf, idsOf, planAccept, readGroup, readKnown } from './accept.ts';
 import { Batches } from './batches.ts';
 import { applyChange } from './change.ts';
 import { claim, nobody } from './claim.ts';
@@ -77,6 +77,11 @@ const bytesPerStatement = 4 * 1024 * 1024;
 const finishesWaitMs = 10;
 const enoughFinishes = 256;
 const partitionsEveryMs = 3_600_000;
+/**
+ * So many sessions of each thread are open, and have planned their statements, before the node says that it is ready. Two
+ * accepts, or a claim and a batch of attempts, are under way at once while a little is published.
+ */
+const warmSessions = 2;
 /** Other nodes hear of new work on this channel, from each node at most once in so many ms. */
 const workChannel = 'posthorn_work';
 /** And of a change of what they keep in memory on this one, with its name. */
@@ -311,6 +316,11 @@ class PostgresStore extends PostgresDeliveries implements Store {
     });
   }
 
+  /** See `warmSessions`. */
+  warm(): Promise<void> {
+    return this.connections.warm(warmSessions, (run) => planAccept(run, this.node, this.hints));
+  }
+
   async #acceptAll(items: AcceptItem[]): Promise<(AcceptOutcome | 'again')[]> {
     try {
       const outcomes = await acceptBatch(this.connections.run, items, this.node, this.hints);
@@ -474,6 +484,16 @@ class PostgresSender extends PostgresDeliveries {
     this.#tick();
   }
 
+  /** See `warmSessions`. */
+  warm(): Promise<void> {
+    const nothing = { now: clock.now(), lanes: [], others: { lanes: 0, each: 0 } };
+    return this.connections.warm(warmSessions, async (run) => {
+      await claim(run, nothing, nobody, this.hints);
+      await deliverBatch(run, [], nobody, this.hints);
+      await finishBatch(run, [], nobody, this.hints);
+    });
+  }
+
   override get leaseEndsAt(): number {
     return this.#leaseEndsAt;
   }
@@ -552,7 +572,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     const node = options.delivers ? newAlphanumeric(16) : null;
     if (node !== null) await enterNode(connections.run, node);
     await rescue(connections.run, options.now, true);
-    return new PostgresStore(connections, options, node);
+    const store = new PostgresStore(connections, options, node);
+    await store.warm();
+    return store;
   } catch (error) {
     await connections.close();
     throw explain(error);
@@ -610,8 +632,10 @@ function explain(error: unknown): Error {
 }
 
 /** The delivering half of the store, in a thread that was given an attachment by `connect`. */
-export function attachPostgres({ port, options, node }: PostgresAttachment): PostgresSender {
-  return new PostgresSender(new Connections(options.connection), new SenderHints(port), node);
+export async function attachPostgres({ port, options, node }: PostgresAttachment): Promise<DeliveryStore> {
+  const sender = new PostgresSender(new Connections(options.connection), new SenderHints(port), node);
+  if (node !== null) await sender.warm();
+  return sender;
 }
 
 export type { PostgresStore };

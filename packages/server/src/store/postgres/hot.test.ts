@@ -17,7 +17,7 @@ import {
   startAt,
 } from '../conformance/bed.ts';
 import type { Store } from '../store.ts';
-import { openPostgresStore } from './client.ts';
+import { attachPostgres, openPostgresStore } from './client.ts';
 
 interface Opened {
   store: Store;
@@ -43,6 +43,8 @@ async function open(url: string): Promise<Opened> {
 
 describe('statements on the wire', () => {
   const sent: string[] = [];
+  /** The sessions that each statement went through. */
+  const sessions = new Map<string, Set<pg.Client>>();
   const query = pg.Client.prototype.query;
   let opened: Opened;
 
@@ -54,12 +56,48 @@ describe('statements on the wire', () => {
       const name = typeof first === 'string' ? first : (first.name ?? first.text);
       // Figures go by themselves, once a second whatever there is to do.
       if (name !== 'write figures') sent.push(name);
+      sessions.set(name, (sessions.get(name) ?? new Set()).add(this));
       return (query as (...all: unknown[]) => unknown).apply(this, given);
     } as typeof query;
   });
   after(async () => {
     pg.Client.prototype.query = query;
     await opened.close();
+  });
+
+  test('a node that is ready has planned its hot statements in two sessions of each thread', async () => {
+    const planned = () =>
+      ['accept', 'claim', 'deliver', 'finish'].map((name) => sessions.get(name)?.size ?? 0);
+    sessions.clear();
+    const { url } = await createDatabase();
+    const connection = { url, size: 4, deadlineMs: 60_000, connectMs: 5_000 };
+    const store = await openPostgresStore({ connection, now: startAt, delivers: true });
+    assert.deepEqual(planned(), [2, 0, 0, 0]);
+    const sender = await attachPostgres(store.connect());
+    assert.deepEqual(planned(), [2, 2, 2, 2]);
+    await sender.close();
+    await store.close();
+  });
+
+  test('a node that does not send plans no claims, and one that gets no session opens them when it needs them', async () => {
+    sessions.clear();
+    const { url } = await createDatabase();
+    const admin = new pg.Client({ connectionString: url });
+    await admin.connect();
+    await admin.query("CREATE ROLE scarce LOGIN PASSWORD 'x' CONNECTION LIMIT 1");
+    await admin.query('GRANT CREATE, USAGE ON SCHEMA public TO scarce');
+    const scarce = new URL(url);
+    scarce.username = 'scarce';
+    scarce.password = 'x';
+    const connection = { url: scarce.href, size: 4, deadlineMs: 60_000, connectMs: 5_000 };
+    const store = await openPostgresStore({ connection, now: startAt, delivers: false });
+    assert.equal(sessions.get('accept')?.size, 1);
+    await addTeam(store);
+    const sender = await attachPostgres(store.connect());
+    assert.equal(sessions.get('claim'), undefined);
+    await sender.close();
+    await store.close();
+    await admin.end();
   });
 
   test('an accept is one, with known ids two; a claim one; a finish of many one', async () => {
