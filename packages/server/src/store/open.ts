@@ -2,12 +2,8 @@
 // only the seam in store.ts.
 import { StoreError } from './errors.ts';
 import type { Migrated } from './migrations.ts';
-import {
-  attachPostgres,
-  migratePostgresStore,
-  openPostgresStore,
-  type PostgresAttachment,
-} from './postgres/client.ts';
+import { migratePostgresStore, openPostgresStore } from './postgres/client.ts';
+import { attachPostgres, type PostgresAttachment } from './postgres/sender.ts';
 import {
   attachDeliveryStore as attachSqlite,
   openSqliteStore,

@@ -17,7 +17,8 @@ import {
   startAt,
 } from '../conformance/bed.ts';
 import type { Store } from '../store.ts';
-import { attachPostgres, openPostgresStore } from './client.ts';
+import { openPostgresStore } from './client.ts';
+import { attachPostgres } from './sender.ts';
 
 interface Opened {
   store: Store;

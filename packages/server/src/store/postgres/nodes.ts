@@ -2,12 +2,18 @@
 // whose lease has ended is due again at once, for anybody. A node that comes back after that takes a new name: what it
 // held under the old one is no longer its own.
 import { uidLength } from '../../id.ts';
+import { StoreUnavailable } from '../errors.ts';
 import { atOnce, bornSuffix, heldAt, holderLives, laneTime, markLanes, rangeOf } from './available-at.ts';
 import type { Run } from './connection.ts';
 
 /** How long a lease is good for, and how often it is renewed, ms. Work of a dead node is taken over within their sum. */
 export const leaseMs = 10_000;
 export const renewMs = 3_000;
+
+/** Other nodes hear of new work on this channel. */
+export const workChannel = 'posthorn_work';
+/** And of a change of what they keep in memory on this one, with its name. */
+export const newsChannel = 'posthorn_news';
 
 const interval = `interval '${leaseMs} milliseconds'`;
 
@@ -96,4 +102,9 @@ export async function rescue(run: Run, now: number, always: boolean): Promise<nu
   const { count } = await run({ name: 'expired', text: expiredText, values: [] });
   if (count === 0 && !always) return 0;
   return countOf(await run({ name: 'rescue', text: rescueText, values: [now] }));
+}
+
+/** A notification that is lost is made up for by those who look by themselves. */
+export function ignoreLostHint(error: unknown): void {
+  if (!(error instanceof StoreUnavailable)) throw error;
 }
