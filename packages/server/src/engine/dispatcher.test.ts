@@ -1,148 +1,14 @@
-// The dispatcher with a clock that stands still, a sender that sends nothing and a store that fails on demand.
+// The dispatcher: turns and sockets, records, leases, a stop. What it does for each lane is in lane-life.test.ts.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock, settle } from '../../test/support/fake-clock.ts';
-import { FakeDeliveries, newGate } from '../../test/support/fake-deliveries.ts';
-import { FakeSender, type Reply } from '../../test/support/fake-sender.ts';
-import { serialiseEvent } from '../core/envelope.ts';
+import { DispatcherBed } from '../../test/support/dispatching.ts';
+import { settle } from '../../test/support/fake-clock.ts';
+import { newGate } from '../../test/support/fake-deliveries.ts';
 import { readHeaderLines } from '../core/header-lines.ts';
-import type { Claimed, EndpointRow } from '../store/store.ts';
-import { Dispatcher, type DispatcherSettings, taskOf } from './dispatcher.ts';
-import { EndpointBook } from './endpoints.ts';
-
-const urlOf = (tag: string) => `https://${tag}.example/hook`;
-
-class Bed {
-  readonly clock = new FakeClock();
-  readonly sender = new FakeSender();
-  readonly store = new FakeDeliveries();
-  readonly faults: string[] = [];
-  /** What was told of each attempt: its event's id and what came next. */
-  readonly news: string[] = [];
-  readonly spans: (number | string | null)[] = [];
-  readonly dispatcher: Dispatcher;
-  /** How many were said to wait last. */
-  waiting = 0;
-  #born = 0;
-
-  constructor(settings: Partial<DispatcherSettings> = {}) {
-    const { clock, sender, store } = this;
-    this.dispatcher = new Dispatcher({
-      store,
-      sender,
-      clock,
-      endpoints: new EndpointBook(store, clock, (sealed) => {
-        const secret = Buffer.from(sealed).toString();
-        if (secret === 'broken') throw new Error('It does not open.');
-        return secret;
-      }),
-      settings: {
-        scheduleMs: [5_000, 60_000],
-        timeoutMs: 30_000,
-        signatureHeader: 'x-vercel-signature',
-        userAgent: 'Posthorn/test',
-        laneConcurrency: 32,
-        maxSockets: 1_024,
-        breakerFailures: 10,
-        ...settings,
-      },
-      startSpan: () => ({
-        traceparent: '00-trace',
-        end: (status, cause) => {
-          this.spans.push(cause ?? status);
-        },
-      }),
-      onWaiting: (count) => {
-        this.waiting = count;
-      },
-      onAttempt: ({ task, next }) => this.news.push(`${JSON.parse(task.body.toString()).id} ${next}`),
-      onFault: (error, doing) => this.faults.push(`${doing}: ${(error as Error).message}`),
-    });
-  }
-
-  endpoint(tag: string, changes: Partial<EndpointRow> = {}): string {
-    const before = this.store.endpointRows.get(tag);
-    this.store.endpointRows.set(tag, {
-      tag,
-      id: `hook ${tag}`,
-      kind: 'webhook',
-      teamId: 'team_1',
-      url: urlOf(tag),
-      secretSealed: Buffer.from('secret'),
-      oldSecretSealed: null,
-      oldSecretUntil: null,
-      enabled: true,
-      removed: false,
-      maxConcurrency: null,
-      ratePerSecond: null,
-      ordering: 'none',
-      ...before,
-      version: (before?.version ?? 0) + 1,
-      ...changes,
-    });
-    return tag;
-  }
-
-  #delivery(tag: string): Claimed {
-    const id = `evt_${++this.#born}`;
-    const body = serialiseEvent({ id, type: 'x', createdAt: 1, payload: {}, region: null }, null);
-    return {
-      key: `${id} ${tag}`,
-      tag,
-      version: 1,
-      type: 'x',
-      attempts: 0,
-      createdAt: this.clock.now(),
-      extra: false,
-      body,
-    };
-  }
-
-  /** Deliveries that were held at birth. */
-  bear(tag: string, count = 1): string[] {
-    return Array.from({ length: count }, () => {
-      const { attempts, body, ...rest } = this.#delivery(tag);
-      this.store.putHeld({ ...rest, attempts, body });
-      this.dispatcher.take({ ...rest, number: attempts + 1, body: Buffer.from(body) });
-      return rest.key;
-    });
-  }
-
-  /** Deliveries that wait in the store. */
-  put(tag: string, count = 1, changes: Partial<Claimed> = {}, dueAt = this.clock.now()): string[] {
-    return Array.from({ length: count }, () => {
-      const delivery = { ...this.#delivery(tag), ...changes };
-      this.store.put(delivery, dueAt);
-      return delivery.key;
-    });
-  }
-
-  /** Answers everything for `rounds` rounds. */
-  async work(reply: Reply, rounds = 1): Promise<void> {
-    for (let i = 0; i < rounds; i++) {
-      this.sender.answerAll(reply);
-      await settle();
-    }
-  }
-
-  /** Requests under way to a lane. */
-  to(tag: string) {
-    return [...this.sender.underWay].filter(({ request }) => request.url === urlOf(tag));
-  }
-
-  /** Makes a lane proven, with as much concurrency as `successes` give it. */
-  async prove(tag: string, successes = 1): Promise<void> {
-    const before = this.sender.rule;
-    this.sender.rule = ({ request }) => (request.url === urlOf(tag) ? 200 : null);
-    this.bear(tag, successes);
-    await settle();
-    this.sender.rule = before;
-  }
-}
 
 describe('turns', () => {
   test('one delivery of a lane is sent in the first round beside a thousand of another', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.bear(bed.endpoint('crowd'), 1_000);
     const [lone] = bed.bear(bed.endpoint('lone'));
     await settle();
@@ -151,7 +17,7 @@ describe('turns', () => {
   });
 
   test('with every socket taken, the next one that is free goes to who waits, not to the crowd', async () => {
-    const bed = new Bed({ maxSockets: 4 });
+    const bed = new DispatcherBed({ maxSockets: 4 });
     bed.endpoint('crowd');
     bed.endpoint('lone');
     await bed.prove('crowd', 10);
@@ -170,7 +36,7 @@ describe('turns', () => {
   });
 
   test('a lane that keeps up gets the next free sockets, however many crowds stand in the ring', async () => {
-    const bed = new Bed({ maxSockets: 4 });
+    const bed = new DispatcherBed({ maxSockets: 4 });
     const crowds = Array.from({ length: 20 }, (_, i) => bed.endpoint(`crowd${i}`));
     for (const tag of crowds) await bed.prove(tag, 10);
     for (const tag of ['quiet', 'burst']) await bed.prove(bed.endpoint(tag), 10);
@@ -198,7 +64,7 @@ describe('turns', () => {
   });
 
   test('a round of the event loop begins 64 attempts at the most, and the next ones the rest', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     for (let i = 0; i < 30; i++) await bed.prove(bed.endpoint(`lane${i}`), 8);
     for (let i = 0; i < 30; i++) bed.bear(`lane${i}`, 5);
     await new Promise((resolve) => setImmediate(resolve));
@@ -208,7 +74,7 @@ describe('turns', () => {
   });
 
   test('lanes take turns: of twenty crowds none gets two sockets before each has one', async () => {
-    const bed = new Bed({ maxSockets: 40 });
+    const bed = new DispatcherBed({ maxSockets: 40 });
     const tags = Array.from({ length: 20 }, (_, i) => bed.endpoint(`lane${i}`));
     for (const tag of tags) bed.bear(tag, 50);
     await settle();
@@ -217,7 +83,7 @@ describe('turns', () => {
   });
 
   test('every delivery is sent once, with its signature, its id and its trace', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.sender.rule = () => 200;
     for (const tag of ['a', 'b', 'c']) bed.bear(bed.endpoint(tag), 40);
     await settle();
@@ -240,7 +106,7 @@ describe('turns', () => {
 
 describe('sockets', () => {
   test('no more requests are under way than there are sockets, however many lanes want one', async () => {
-    const bed = new Bed({ maxSockets: 10 });
+    const bed = new DispatcherBed({ maxSockets: 10 });
     for (let i = 0; i < 60; i++) await bed.prove(bed.endpoint(`lane${i}`));
     bed.sender.peak = 0;
     // All of them have to be read anew, and their answers come at once.
@@ -254,7 +120,7 @@ describe('sockets', () => {
   });
 
   test('lanes that failed share half of the sockets, and a proven one has the rest', async () => {
-    const bed = new Bed({ maxSockets: 20, breakerFailures: 100 });
+    const bed = new DispatcherBed({ maxSockets: 20, breakerFailures: 100 });
     const dead = Array.from({ length: 30 }, (_, i) => bed.endpoint(`dead${i}`));
     bed.sender.rule = ({ request }) => (request.url.includes('dead') ? 500 : null);
     for (const tag of dead) bed.bear(tag);
@@ -270,7 +136,7 @@ describe('sockets', () => {
   });
 
   test('a lane that was never tried begins beside dead ones that have their half', async () => {
-    const bed = new Bed({ maxSockets: 20 });
+    const bed = new DispatcherBed({ maxSockets: 20 });
     for (let i = 0; i < 8; i++) bed.bear(bed.endpoint(`dead${i}`), 5);
     await settle();
     assert.equal(bed.sender.underWay.size, 10, 'eight first attempts, and two second ones');
@@ -284,7 +150,7 @@ describe('sockets', () => {
   });
 
   test('who waits for a share is not forgotten when those before have nothing to send', async () => {
-    const bed = new Bed({ maxSockets: 4 });
+    const bed = new DispatcherBed({ maxSockets: 4 });
     for (const tag of ['dead1', 'dead2', 'dead3']) bed.bear(bed.endpoint(tag));
     await settle();
     const waiting = ['w1', 'w2', 'w3'].map((tag) => bed.endpoint(tag));
@@ -303,196 +169,13 @@ describe('sockets', () => {
   });
 });
 
-describe('a lane’s concurrency', () => {
-  test('starts at two, grows with success to the ceiling, and shrinks on timeouts', async () => {
-    const bed = new Bed({ laneConcurrency: 8, breakerFailures: 1_000 });
-    bed.endpoint('lane');
-    bed.bear('lane', 600);
-    await settle();
-    const seen: number[] = [];
-    for (let i = 0; i < 5; i++) {
-      seen.push(bed.to('lane').length);
-      await bed.work(200);
-    }
-    assert.deepEqual(seen, [2, 4, 8, 8, 8]);
-    await bed.work({ cause: 'timeout_connecting' });
-    assert.equal(bed.to('lane').length, 4);
-    await bed.clock.advance(10);
-    await bed.work(429);
-    assert.equal(bed.to('lane').length, 2);
-    await bed.work(500, 3);
-    assert.equal(bed.to('lane').length, 2, 'other failures leave it as it is');
-  });
-
-  test('the webhook’s own limit holds', async () => {
-    const bed = new Bed();
-    bed.bear(bed.endpoint('lane', { maxConcurrency: 1 }), 30);
-    await settle();
-    for (let i = 0; i < 10; i++) {
-      assert.equal(bed.to('lane').length, 1);
-      await bed.work(200);
-    }
-  });
-
-  test('the webhook’s rate paces the starts', async () => {
-    const bed = new Bed();
-    bed.sender.rule = () => 200;
-    bed.bear(bed.endpoint('lane', { ratePerSecond: 10 }), 30);
-    await settle();
-    assert.equal(bed.sender.sent.length, 1);
-    await bed.clock.advance(99);
-    assert.equal(bed.sender.sent.length, 1);
-    await bed.clock.advance(1);
-    assert.equal(bed.sender.sent.length, 2);
-    await bed.clock.advance(1_000);
-    assert.equal(bed.sender.sent.length, 12);
-    await bed.clock.advance(10_000);
-    assert.equal(bed.sender.sent.length, 30);
-  });
-});
-
-describe('the breaker', () => {
-  /** A lane that fails from now on, with much of it in memory. */
-  async function open(bed: Bed): Promise<void> {
-    bed.endpoint('lane');
-    bed.sender.rule = () => 500;
-    bed.bear('lane', 100);
-    await settle();
-  }
-
-  test('after ten failures everything goes back, and nothing is sent until the rest is over', async () => {
-    const bed = new Bed();
-    await open(bed);
-    const sent = bed.sender.sent.length;
-    assert.ok(sent >= 10 && sent <= 12, `${sent}`);
-    assert.equal(bed.store.released.length, 100 - sent);
-    assert.deepEqual([...bed.store.closedLanes], ['lane']);
-    assert.equal(bed.store.markers.get('lane'), bed.clock.now() + 1_000);
-    bed.dispatcher.start();
-    await bed.clock.advance(999);
-    assert.equal(bed.sender.sent.length, sent);
-    bed.bear('lane', 5);
-    await settle();
-    assert.equal(bed.sender.sent.length, sent, 'what is born meanwhile goes back too');
-  });
-
-  test('what comes during a rest waits until a whole millisecond, as stores keep them', async () => {
-    const bed = new Bed();
-    await open(bed);
-    // The wall clock has whole milliseconds, the monotonic one has not.
-    await bed.clock.advance(100.4);
-    bed.clock.jump(-0.4);
-    bed.bear('lane', 5);
-    await settle();
-    const until = bed.store.markers.get('lane') ?? Number.NaN;
-    assert.equal(until, bed.clock.now() + 900);
-  });
-
-  test('it probes with one delivery, rests twice as long after a failure, and goes on after a success', async () => {
-    const bed = new Bed();
-    await open(bed);
-    bed.dispatcher.start();
-    bed.sender.rule = null;
-    const before = bed.sender.sent.length;
-    await bed.clock.advance(1_001);
-    assert.equal(bed.sender.sent.length, before + 1);
-    bed.store.claims.length = 0;
-    bed.dispatcher.noteBehind('lane');
-    await bed.clock.advance(1_500);
-    assert.equal(bed.sender.sent.length, before + 1, 'one probe at a time');
-    for (const { lanes } of bed.store.claims)
-      assert.deepEqual(lanes, [], 'nothing more is asked for meanwhile');
-    await bed.work(500);
-    assert.deepEqual(bed.dispatcher.figures.openBreakers, 1);
-    await bed.clock.advance(1_990);
-    assert.equal(bed.sender.sent.length, before + 1);
-    await bed.clock.advance(20);
-    assert.equal(bed.sender.sent.length, before + 2);
-    bed.sender.rule = () => 200;
-    await bed.work(200);
-    assert.deepEqual([...bed.store.closedLanes], []);
-    await bed.clock.advance(120_000);
-    assert.deepEqual(bed.store.left(), { held: [], waiting: [] });
-    assert.equal(bed.dispatcher.figures.openBreakers, 0);
-  });
-
-  test('a success of what was still under way ends the rest at once', async () => {
-    const bed = new Bed();
-    bed.dispatcher.start();
-    await bed.prove(bed.endpoint('lane'), 20);
-    bed.bear('lane', 100);
-    await settle();
-    const [last, ...others] = bed.to('lane');
-    for (const sent of others.slice(0, 10)) sent.answer(500);
-    await settle();
-    assert.deepEqual([...bed.store.closedLanes], ['lane']);
-    const before = bed.sender.sent.length;
-    last?.answer(200);
-    await settle();
-    assert.deepEqual([...bed.store.closedLanes], []);
-    for (const sent of bed.to('lane')) sent.answer(200);
-    await settle();
-    assert.ok(
-      bed.sender.sent.length > before,
-      'what went back is claimed again without waiting for the marker',
-    );
-  });
-});
-
-describe('after an outage', () => {
-  test('a thousand that waited meet a ramp: two at once, then twice as many a round, then one more a round', async () => {
-    const bed = new Bed();
-    await bed.prove(bed.endpoint('lane'), 60);
-    bed.bear('lane', 1);
-    await settle();
-    assert.equal(bed.to('lane').length, 1);
-    // Nothing accepts connections any more, and events keep coming.
-    bed.sender.rule = () => ({ cause: 'connection_refused' });
-    bed.sender.answerAll({ cause: 'connection_refused' });
-    bed.bear('lane', 32);
-    await settle();
-    assert.deepEqual([...bed.store.closedLanes], ['lane']);
-    bed.put('lane', 1_000);
-    bed.sender.rule = null;
-    bed.dispatcher.start();
-    await bed.clock.advance(1_001);
-    assert.equal(bed.to('lane').length, 1, 'the probe');
-    const rounds: number[] = [];
-    for (let round = 0; round < 8; round++) {
-      await bed.work(200);
-      rounds.push(bed.to('lane').length);
-    }
-    assert.deepEqual(rounds, [2, 4, 8, 16, 16, 17, 18, 19]);
-  });
-
-  test('one that fails again in the middle of the ramp rests again', async () => {
-    const bed = new Bed();
-    bed.endpoint('lane');
-    bed.sender.rule = () => 500;
-    bed.bear('lane', 12);
-    await settle();
-    bed.put('lane', 1_000);
-    bed.dispatcher.start();
-    bed.sender.rule = null;
-    await bed.clock.advance(1_001);
-    await bed.work(200, 3);
-    assert.equal(bed.to('lane').length, 3, 'one that had no more than two before is in no hurry');
-    const before = bed.sender.sent.length;
-    bed.sender.rule = () => 500;
-    await bed.work(500, 1);
-    await settle();
-    assert.deepEqual([...bed.store.closedLanes], ['lane']);
-    assert.ok(bed.sender.sent.length - before <= 16, `${bed.sender.sent.length - before} more`);
-  });
-});
-
 describe('an endpoint that changes while deliveries wait in memory', () => {
   for (const [what, change] of [
     ['disabled', { enabled: false }],
     ['removed', { removed: true }],
   ] as const) {
     test(`${what}: they go back, and nothing is sent`, async () => {
-      const bed = new Bed({ laneConcurrency: 2 });
+      const bed = new DispatcherBed({ laneConcurrency: 2 });
       const keys = bed.bear(bed.endpoint('lane'), 10);
       await settle();
       bed.endpoint('lane', change);
@@ -506,7 +189,7 @@ describe('an endpoint that changes while deliveries wait in memory', () => {
   }
 
   test('a new URL and a new limit are used by the next attempt', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     await bed.prove(bed.endpoint('lane'), 10);
     bed.bear('lane', 30);
     await settle();
@@ -518,7 +201,7 @@ describe('an endpoint that changes while deliveries wait in memory', () => {
   });
 
   test('changed on another node: the first attempt after a second knows', async () => {
-    const bed = new Bed({ laneConcurrency: 2 });
+    const bed = new DispatcherBed({ laneConcurrency: 2 });
     bed.bear(bed.endpoint('lane'), 30);
     await settle();
     bed.endpoint('lane', { enabled: false });
@@ -529,7 +212,7 @@ describe('an endpoint that changes while deliveries wait in memory', () => {
   });
 
   test('an endpoint that can’t be read keeps its own deliveries back, for a while', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     bed.bear(bed.endpoint('broken', { secretSealed: Buffer.from('broken') }), 3);
     bed.bear(bed.endpoint('good'));
@@ -546,9 +229,9 @@ describe('an endpoint that changes while deliveries wait in memory', () => {
   });
 });
 
-describe('the store', () => {
+describe('records', () => {
   test('an attempt leads to its record, and a failed one to a retry at its time', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     const now = bed.clock.now();
     const [good, bad] = [bed.endpoint('good'), bed.endpoint('bad')];
@@ -586,7 +269,7 @@ describe('the store', () => {
   });
 
   test('410 fails at once, and an attempt outside the schedule is never tried again', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     bed.put(bed.endpoint('a'), 1, { extra: true, attempts: 1 });
     bed.bear(bed.endpoint('b'));
@@ -604,7 +287,7 @@ describe('the store', () => {
   });
 
   test('what a replay made has a schedule of its own from where it began', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     const replay = { at: bed.clock.now(), from: 3 };
     bed.put(bed.endpoint('a'), 1, { extra: true, attempts: 3, createdAt: 0, replay });
@@ -624,7 +307,7 @@ describe('the store', () => {
   });
 
   test('an attempt that can’t be recorded goes back and is sent again, under the same number', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     bed.bear(bed.endpoint('lane'));
     await settle();
@@ -643,7 +326,7 @@ describe('the store', () => {
   });
 
   test('what can’t be given back is kept and offered again, and sent by nobody meanwhile', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     bed.store.failing.add('finish').add('release');
     bed.bear(bed.endpoint('lane'));
@@ -656,163 +339,11 @@ describe('the store', () => {
     await bed.clock.advance(1_500);
     assert.equal(bed.sender.sent.length, 2);
   });
-
-  test('a claim that fails is made again', async () => {
-    const bed = new Bed();
-    bed.put(bed.endpoint('lane'), 1);
-    bed.store.failing.add('claim');
-    bed.dispatcher.start();
-    await bed.clock.advance(400);
-    bed.store.failing.clear();
-    await bed.clock.advance(100);
-    assert.equal(bed.sender.sent.length, 1);
-    assert.match(bed.faults[0] ?? '', /claiming deliveries/);
-  });
-
-  test('due work that nobody told of is found within a second', async () => {
-    const bed = new Bed();
-    bed.dispatcher.start();
-    await settle();
-    bed.put(bed.endpoint('lane'), 1);
-    await bed.clock.advance(1_000);
-    assert.equal(bed.sender.sent.length, 1);
-  });
-
-  test('work that is behind is asked for by name, at once', async () => {
-    const bed = new Bed();
-    bed.put(bed.endpoint('lane'), 3);
-    bed.dispatcher.noteBehind('lane');
-    await settle();
-    assert.deepEqual(bed.store.claims[0]?.lanes, [{ tag: 'lane', count: 32, replayed: 0 }]);
-    assert.equal(bed.to('lane').length, 2);
-  });
-
-  test('a lane takes no more into memory than its high-water mark, and more only when little is left', async () => {
-    const bed = new Bed({ laneConcurrency: 4 });
-    bed.dispatcher.start();
-    bed.put(bed.endpoint('lane'), 4_000);
-    bed.dispatcher.noteBehind('lane');
-    const seen: number[] = [];
-    await settle();
-    for (let i = 0; i < 800; i++) {
-      seen.push(bed.dispatcher.figures.waiting);
-      await bed.work(200);
-    }
-    // Concurrency 4 at the most: up to 64 by name, and eight more by way of the look at all due lanes.
-    assert.ok(Math.max(...seen) <= 72, `${Math.max(...seen)}`);
-    for (const { lanes } of bed.store.claims)
-      for (const { count } of lanes) assert.ok(count > 64 - 16 || count === 32, `${count}`);
-    assert.ok(bed.sender.sent.length > 3_000);
-    assert.ok(bed.store.left().held.length <= 72);
-  });
-
-  test('one claim asks for no more in all than the store says, and every lane has its turn', async () => {
-    const bed = new Bed();
-    const tags = Array.from({ length: 100 }, (_, at) => bed.endpoint(`lane${at}`));
-    for (const tag of tags) {
-      bed.put(tag, 200);
-      bed.dispatcher.noteBehind(tag);
-    }
-    await settle();
-    await bed.work(200, 50);
-    for (const { lanes } of bed.store.claims) {
-      assert.ok(lanes.reduce((sum, { count }) => sum + count, 0) <= bed.store.claimSize);
-    }
-    for (const tag of tags) assert.ok(bed.sender.to(urlOf(tag)).length >= 20, tag);
-  });
-
-  test('a node that starts with a backlog begins gently: a pause after each claim that brought much', async () => {
-    const bed = new Bed();
-    bed.sender.rule = () => 200;
-    const tags = Array.from({ length: 40 }, (_, at) => bed.endpoint(`lane${at}`));
-    for (const tag of tags) bed.put(tag, 100);
-    bed.dispatcher.start();
-    const claimed = async (ms: number) => {
-      bed.store.claims.length = 0;
-      await bed.clock.advance(ms);
-      return bed.store.claims.length;
-    };
-    await settle();
-    assert.equal(bed.store.claims.length, 1);
-    assert.equal(await claimed(19), 0);
-    assert.equal(await claimed(1), 1);
-    await bed.clock.advance(1_980);
-    for (const tag of tags) {
-      bed.put(tag, 100);
-      bed.dispatcher.noteBehind(tag);
-    }
-    assert.ok((await claimed(0)) > 5, 'and later without');
-  });
-
-  for (const [published, paused] of [
-    [1, true],
-    [0, false],
-    [3_000, false],
-  ] as const) {
-    test(`a claim that took long is followed by ${paused ? 'a' : 'no'} pause where ${published} deliveries were born meanwhile`, async () => {
-      const bed = new Bed();
-      bed.sender.rule = () => 200;
-      bed.store.claimPause = 1;
-      bed.dispatcher.start();
-      await bed.clock.advance(2_000);
-      const tags = Array.from({ length: 40 }, (_, at) => bed.endpoint(`lane${at}`));
-      const { gate, open } = newGate();
-      bed.store.gates.set('claim', gate);
-      for (const tag of tags) {
-        bed.put(tag, 100);
-        bed.dispatcher.noteBehind(tag);
-      }
-      const other = bed.endpoint('other');
-      await bed.clock.advance(100);
-      if (published > 0) bed.bear(other, published);
-      bed.store.gates.clear();
-      bed.store.claims.length = 0;
-      open();
-      await settle();
-      const before = bed.store.claims.length;
-      if (!paused) {
-        assert.ok(before > 5, `${before}`);
-        return;
-      }
-      assert.equal(before, 1);
-      // As long as it took, and 50 ms at the most.
-      await bed.clock.advance(49);
-      assert.equal(bed.store.claims.length, 1);
-      await bed.clock.advance(1);
-      assert.ok(bed.store.claims.length > 1);
-    });
-  }
-
-  test('a claim that the store refused is made again for the same lanes', async () => {
-    const bed = new Bed();
-    bed.put(bed.endpoint('lane'), 3);
-    bed.store.failing.add('claim');
-    bed.dispatcher.noteBehind('lane');
-    await settle();
-    bed.store.failing.clear();
-    // Whatever its marker says.
-    bed.store.markers.set('lane', bed.clock.now() + 60_000);
-    await bed.clock.advance(500);
-    assert.equal(bed.to('lane').length, 2);
-  });
-
-  test('a lane that hangs is asked for nothing once its memory is full', async () => {
-    const bed = new Bed();
-    bed.dispatcher.start();
-    bed.put(bed.endpoint('lane'), 5_000);
-    bed.dispatcher.noteBehind('lane');
-    await settle();
-    bed.store.claims.length = 0;
-    await bed.clock.advance(29_000);
-    assert.ok(bed.store.claims.length > 0);
-    for (const { lanes } of bed.store.claims) assert.deepEqual(lanes, []);
-    assert.equal(bed.sender.underWay.size, 2);
-  });
 });
 
 describe('a lease', () => {
   test('nothing is sent once it could have ended, and what waits goes on when it is renewed', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     bed.store.leaseEndsAt = bed.clock.monotonic();
     bed.bear(bed.endpoint('lane'));
@@ -825,7 +356,7 @@ describe('a lease', () => {
   });
 
   test('when it was lost, what waited is forgotten: it is others’ by now', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     bed.store.leaseEndsAt = bed.clock.monotonic();
     bed.bear(bed.endpoint('lane'));
@@ -839,7 +370,7 @@ describe('a lease', () => {
   });
 
   test('what began under it and has not sent a byte may go only while it lasts', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     const lane = bed.endpoint('lane');
     bed.bear(lane);
@@ -853,21 +384,11 @@ describe('a lease', () => {
     bed.store.leaseEndsAt = Number.POSITIVE_INFINITY;
     assert.equal(second?.mayGo?.(), false);
   });
-
-  test('work of another node is looked for at once', async () => {
-    const bed = new Bed();
-    bed.dispatcher.start();
-    await settle();
-    bed.put(bed.endpoint('lane'), 1);
-    bed.store.listener?.onWork();
-    await settle();
-    assert.equal(bed.sender.sent.length, 1);
-  });
 });
 
 describe('a stop', () => {
   test('gives back what waits, waits for what is under way and its record, and starts nothing more', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     const keys = bed.bear(bed.endpoint('lane'), 10);
     await settle();
@@ -894,7 +415,7 @@ describe('a stop', () => {
   });
 
   test('gives back what a claim brings, and what is born, afterwards', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     const { gate, open } = newGate();
     bed.store.gates.set('claim', gate);
     bed.put(bed.endpoint('lane'), 5);
@@ -912,7 +433,7 @@ describe('a stop', () => {
   });
 
   test('does not start what waited for its endpoint to be read', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     const { gate, open } = newGate();
     bed.store.gates.set('endpoints', gate);
     bed.bear(bed.endpoint('lane'), 3);
@@ -925,7 +446,7 @@ describe('a stop', () => {
   });
 
   test('is bounded: what hangs is left to the next start, and recorded by nobody', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.bear(bed.endpoint('lane'));
     await settle();
     const stopping = bed.dispatcher.stop(5_000);
@@ -938,7 +459,7 @@ describe('a stop', () => {
   });
 
   test('is bounded and does not fail when the store is away', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.bear(bed.endpoint('lane'), 5);
     await settle();
     bed.store.failing.add('release').add('finish');
@@ -951,127 +472,9 @@ describe('a stop', () => {
   });
 
   test('is at once when there is nothing to do', async () => {
-    const bed = new Bed();
+    const bed = new DispatcherBed();
     bed.dispatcher.start();
     await settle();
     assert.equal(await bed.dispatcher.stop(5_000), true);
-  });
-});
-
-describe('replays', () => {
-  const made = (bed: Bed, tag: string, count: number, atMs: number) => {
-    for (const key of bed.put(tag, count, { replay: { at: 0, from: 0 } }, Number.MAX_SAFE_INTEGER)) {
-      const row = bed.store.rows.get(key);
-      assert.ok(row !== undefined);
-      row.held = true;
-      bed.dispatcher.take(taskOf(row.claimed), { replayId: 'a', atMs });
-    }
-  };
-
-  test('a live delivery goes before all that a replay has made, and finds room', async () => {
-    const bed = new Bed();
-    const tag = bed.endpoint('a');
-    await bed.prove(tag, 10);
-    made(bed, tag, 40, 0);
-    await settle();
-    const before = bed.to(tag).length;
-    assert.ok(before >= 2 && before < 10, `${before} under way`);
-    const [key] = bed.bear(tag);
-    await settle();
-    assert.equal(bed.to(tag).length, before + 1);
-    assert.ok(key?.startsWith(bed.to(tag).at(-1)?.id ?? 'none'));
-  });
-
-  test('a live delivery with a rate does not wait for a replay’s time', async () => {
-    const bed = new Bed();
-    const tag = bed.endpoint('a', { ratePerSecond: 100 });
-    await bed.prove(tag, 1);
-    made(bed, tag, 1, bed.clock.monotonic() + 60_000);
-    await bed.clock.advance(5);
-    bed.bear(tag, 2);
-    await bed.clock.advance(20);
-    assert.equal(bed.to(tag).length, 2);
-    await bed.clock.advance(60_000);
-    await bed.work(200);
-    assert.equal(bed.store.finished.at(-1)?.next.kind, 'delivered');
-  });
-
-  test('a lane has room for a few, none while the store has work for it or its breaker rests', async () => {
-    const bed = new Bed({ breakerFailures: 1 });
-    const tag = bed.endpoint('a');
-    const room = () => bed.dispatcher.roomForReplay(tag, 'a', 5);
-    assert.equal(room(), 21);
-    made(bed, tag, 7, bed.clock.monotonic() + 10_000);
-    assert.equal(room(), 14);
-    bed.dispatcher.noteBehind(tag);
-    assert.equal(room(), 0);
-    await settle();
-    assert.equal(room(), 14, 'the store had nothing for it after all');
-    bed.bear(tag);
-    await settle();
-    bed.to(tag)[0]?.answer(500);
-    await settle();
-    assert.equal(room(), 0);
-    await bed.dispatcher.stop(1_000);
-    assert.equal(room(), 0);
-  });
-
-  const replay = { at: 0, from: 0 };
-  const isReplayed = (bed: Bed, { id }: { id: string }) =>
-    [...bed.store.rows.values()].some(
-      ({ claimed }) => claimed.key.startsWith(`${id} `) && claimed.replay !== undefined,
-    );
-
-  test('whatever of a replay is due again, and however long, live deliveries of the store are sent first', async () => {
-    const bed = new Bed({ laneConcurrency: 4 });
-    bed.dispatcher.start();
-    await bed.clock.advance(2_000);
-    const tag = bed.endpoint('a');
-    await bed.prove(tag, 10);
-    bed.put(tag, 500, { replay }, bed.clock.now() - 60_000);
-    bed.dispatcher.noteBehind(tag);
-    await settle();
-    await bed.work(200, 3);
-    const lane = bed.dispatcher.laneOf(tag);
-    assert.ok(lane !== null && lane.waitingReplayed > 16, `${lane?.waitingReplayed} in memory`);
-    const live = bed.put(tag, 30);
-    bed.dispatcher.noteBehind(tag);
-    await settle();
-    for (let round = 0; round < 12; round++) await bed.work(200);
-    const left = live.filter((key) => bed.store.rows.has(key));
-    assert.deepEqual(left, []);
-    assert.ok(lane.waitingReplayed > 0, 'the replay is not over yet');
-  });
-
-  test('a replay whose attempts fail rests, is given nothing more meanwhile, and is tried again with one', async () => {
-    const bed = new Bed({ breakerFailures: 3 });
-    bed.dispatcher.start();
-    const tag = bed.endpoint('a');
-    await bed.prove(tag, 10);
-    made(bed, tag, 6, 0);
-    bed.put(tag, 40, { replay }, bed.clock.now() + 400);
-    await settle();
-    await bed.work(500, 2);
-    assert.equal(bed.store.finished.filter(({ status }) => status === 500).length, 4);
-    assert.equal(bed.to(tag).length, 0);
-    assert.equal(bed.dispatcher.roomForReplay(tag, 'a', 5), 0);
-    assert.equal(bed.store.closedLanes.size, 0, 'the lane itself does not rest');
-    bed.bear(tag);
-    await settle();
-    assert.equal(bed.to(tag).length, 1);
-    await bed.work(200);
-    await bed.clock.advance(900);
-    const waiting = () => bed.dispatcher.laneOf(tag)?.waitingReplayed ?? 0;
-    assert.ok(waiting() <= 2 + 8, `${waiting()} in memory`);
-    assert.equal(bed.to(tag).length, 0);
-    await bed.clock.advance(150);
-    assert.deepEqual(
-      bed.to(tag).map((request) => isReplayed(bed, request)),
-      [true],
-    );
-    await bed.work(200, 60);
-    await bed.clock.advance(6_000);
-    await bed.work(200, 60);
-    assert.deepEqual(bed.store.left(), { held: [], waiting: [] });
   });
 });

@@ -1,0 +1,170 @@
+// What the dispatcher fetches from the store: for which lanes, how much at a time, and when.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { DispatcherBed } from '../../test/support/dispatching.ts';
+import { settle } from '../../test/support/fake-clock.ts';
+import { newGate } from '../../test/support/fake-deliveries.ts';
+
+describe('claims', () => {
+  test('a claim that fails is made again', async () => {
+    const bed = new DispatcherBed();
+    bed.put(bed.endpoint('lane'), 1);
+    bed.store.failing.add('claim');
+    bed.dispatcher.start();
+    await bed.clock.advance(400);
+    bed.store.failing.clear();
+    await bed.clock.advance(100);
+    assert.equal(bed.sender.sent.length, 1);
+    assert.match(bed.faults[0] ?? '', /claiming deliveries/);
+  });
+
+  test('due work that nobody told of is found within a second', async () => {
+    const bed = new DispatcherBed();
+    bed.dispatcher.start();
+    await settle();
+    bed.put(bed.endpoint('lane'), 1);
+    await bed.clock.advance(1_000);
+    assert.equal(bed.sender.sent.length, 1);
+  });
+
+  test('work that is behind is asked for by name, at once', async () => {
+    const bed = new DispatcherBed();
+    bed.put(bed.endpoint('lane'), 3);
+    bed.dispatcher.noteBehind('lane');
+    await settle();
+    assert.deepEqual(bed.store.claims[0]?.lanes, [{ tag: 'lane', count: 32, replayed: 0 }]);
+    assert.equal(bed.to('lane').length, 2);
+  });
+
+  test('a lane takes no more into memory than its high-water mark, and more only when little is left', async () => {
+    const bed = new DispatcherBed({ laneConcurrency: 4 });
+    bed.dispatcher.start();
+    bed.put(bed.endpoint('lane'), 4_000);
+    bed.dispatcher.noteBehind('lane');
+    const seen: number[] = [];
+    await settle();
+    for (let i = 0; i < 800; i++) {
+      seen.push(bed.dispatcher.figures.waiting);
+      await bed.work(200);
+    }
+    // Concurrency 4 at the most: up to 64 by name, and eight more by way of the look at all due lanes.
+    assert.ok(Math.max(...seen) <= 72, `${Math.max(...seen)}`);
+    for (const { lanes } of bed.store.claims)
+      for (const { count } of lanes) assert.ok(count > 64 - 16 || count === 32, `${count}`);
+    assert.ok(bed.sender.sent.length > 3_000);
+    assert.ok(bed.store.left().held.length <= 72);
+  });
+
+  test('one claim asks for no more in all than the store says, and every lane has its turn', async () => {
+    const bed = new DispatcherBed();
+    const tags = Array.from({ length: 100 }, (_, at) => bed.endpoint(`lane${at}`));
+    for (const tag of tags) {
+      bed.put(tag, 200);
+      bed.dispatcher.noteBehind(tag);
+    }
+    await settle();
+    await bed.work(200, 50);
+    for (const { lanes } of bed.store.claims) {
+      assert.ok(lanes.reduce((sum, { count }) => sum + count, 0) <= bed.store.claimSize);
+    }
+    for (const tag of tags) assert.ok(bed.sentTo(tag) >= 20, tag);
+  });
+
+  test('a node that starts with a backlog begins gently: a pause after each claim that brought much', async () => {
+    const bed = new DispatcherBed();
+    bed.sender.rule = () => 200;
+    const tags = Array.from({ length: 40 }, (_, at) => bed.endpoint(`lane${at}`));
+    for (const tag of tags) bed.put(tag, 100);
+    bed.dispatcher.start();
+    const claimed = async (ms: number) => {
+      bed.store.claims.length = 0;
+      await bed.clock.advance(ms);
+      return bed.store.claims.length;
+    };
+    await settle();
+    assert.equal(bed.store.claims.length, 1);
+    assert.equal(await claimed(19), 0);
+    assert.equal(await claimed(1), 1);
+    await bed.clock.advance(1_980);
+    for (const tag of tags) {
+      bed.put(tag, 100);
+      bed.dispatcher.noteBehind(tag);
+    }
+    assert.ok((await claimed(0)) > 5, 'and later without');
+  });
+
+  for (const [published, paused] of [
+    [1, true],
+    [0, false],
+    [3_000, false],
+  ] as const) {
+    test(`a claim that took long is followed by ${paused ? 'a' : 'no'} pause where ${published} deliveries were born meanwhile`, async () => {
+      const bed = new DispatcherBed();
+      bed.sender.rule = () => 200;
+      bed.store.claimPause = 1;
+      bed.dispatcher.start();
+      await bed.clock.advance(2_000);
+      const tags = Array.from({ length: 40 }, (_, at) => bed.endpoint(`lane${at}`));
+      const { gate, open } = newGate();
+      bed.store.gates.set('claim', gate);
+      for (const tag of tags) {
+        bed.put(tag, 100);
+        bed.dispatcher.noteBehind(tag);
+      }
+      const other = bed.endpoint('other');
+      await bed.clock.advance(100);
+      if (published > 0) bed.bear(other, published);
+      bed.store.gates.clear();
+      bed.store.claims.length = 0;
+      open();
+      await settle();
+      const before = bed.store.claims.length;
+      if (!paused) {
+        assert.ok(before > 5, `${before}`);
+        return;
+      }
+      assert.equal(before, 1);
+      // As long as it took, and 50 ms at the most.
+      await bed.clock.advance(49);
+      assert.equal(bed.store.claims.length, 1);
+      await bed.clock.advance(1);
+      assert.ok(bed.store.claims.length > 1);
+    });
+  }
+
+  test('a claim that the store refused is made again for the same lanes', async () => {
+    const bed = new DispatcherBed();
+    bed.put(bed.endpoint('lane'), 3);
+    bed.store.failing.add('claim');
+    bed.dispatcher.noteBehind('lane');
+    await settle();
+    bed.store.failing.clear();
+    // Whatever its marker says.
+    bed.store.markers.set('lane', bed.clock.now() + 60_000);
+    await bed.clock.advance(500);
+    assert.equal(bed.to('lane').length, 2);
+  });
+
+  test('a lane that hangs is asked for nothing once its memory is full', async () => {
+    const bed = new DispatcherBed();
+    bed.dispatcher.start();
+    bed.put(bed.endpoint('lane'), 5_000);
+    bed.dispatcher.noteBehind('lane');
+    await settle();
+    bed.store.claims.length = 0;
+    await bed.clock.advance(29_000);
+    assert.ok(bed.store.claims.length > 0);
+    for (const { lanes } of bed.store.claims) assert.deepEqual(lanes, []);
+    assert.equal(bed.sender.underWay.size, 2);
+  });
+
+  test('work of another node is looked for at once', async () => {
+    const bed = new DispatcherBed();
+    bed.dispatcher.start();
+    await settle();
+    bed.put(bed.endpoint('lane'), 1);
+    bed.store.listener?.onWork();
+    await settle();
+    assert.equal(bed.sender.sent.length, 1);
+  });
+});
