@@ -1,15 +1,25 @@
-// The benchmark: runs the scenarios, prints a table and writes results.json. README.md says how it measures.
+// The benchmark: runs the scenarios, prints a table and keeps the rows in results.json. README.md says how it measures.
 // Exit status 1: a delivery was lost, or one came that nobody published, or the run itself failed.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fullPlan, type Plan, quickPlan } from './plan.ts';
-import { describeMachine, findShortfalls, formatTable, isWhole, type Row } from './results.ts';
+import {
+  describeMachine,
+  findShortfalls,
+  formatTable,
+  isWhole,
+  type Machine,
+  mergeResults,
+  type Results,
+  type Row,
+} from './results.ts';
 import { measureBacklog } from './scenarios/backlog.ts';
 import { measureFairness } from './scenarios/fairness.ts';
 import { measureHistory } from './scenarios/history.ts';
 import { measureLatency } from './scenarios/latency.ts';
+import { lookAtPlans } from './scenarios/plans.ts';
 import { measureRecovery } from './scenarios/recovery.ts';
 import { measureReplay } from './scenarios/replay.ts';
 import type { Setting } from './scenarios/rounds.ts';
@@ -25,7 +35,7 @@ const usage = `npm run bench -- [options]
   --rounds N         so many rounds
   --dir PATH         keep the data under PATH (default: the system's folder for temporary files)
   --profile PATH     write V8 processor profiles of relay and server to PATH
-A run that leaves out anything prints its table and does not write results.json.`;
+A scenario's rows in results.json are those of its last run that left out no store, fan-out or round.`;
 
 const { values: options } = parseArgs({
   options: {
@@ -42,7 +52,7 @@ const { values: options } = parseArgs({
 
 /** The scenarios that the plan has and the options ask for, each ready to run. */
 function chooseScenarios(plan: Plan, setting: Setting): [name: string, measure: () => Promise<Row[]>][] {
-  const { latency, fairness, backlog, recovery, history, replay, endpoints, tls, sustained } = plan;
+  const { latency, fairness, backlog, recovery, history, plans, replay, endpoints, tls, sustained } = plan;
   const throughput = plan.throughput.filter(({ fanout }) => isChosen(options.fanout, String(fanout)));
   const all: [string, (() => Promise<Row[]>) | null][] = [
     ['throughput', () => measureThroughput(setting, throughput)],
@@ -51,6 +61,7 @@ function chooseScenarios(plan: Plan, setting: Setting): [name: string, measure: 
     ['backlog', backlog && (() => measureBacklog(setting, backlog))],
     ['recovery', recovery && (() => measureRecovery(setting, recovery))],
     ['history', history && (() => measureHistory(setting, history))],
+    ['plans', plans && (() => lookAtPlans(setting, plans))],
     ['replay', replay && (() => measureReplay(setting, replay))],
     ['endpoints', endpoints && (() => measureThroughput(setting, endpoints, 'endpoints'))],
     ['tls', tls && (() => measureThroughput(setting, tls, 'tls'))],
@@ -60,9 +71,6 @@ function chooseScenarios(plan: Plan, setting: Setting): [name: string, measure: 
     measure !== null && isChosen(options.scenario, name) ? [[name, measure]] : [],
   );
 }
-
-/** Scenarios of `beside` in the results: `rows` has those that targets are set for. */
-const besideTheTable = new Set<Row['scenario']>(['endpoints', 'tls', 'sustained']);
 
 function isChosen(chosen: string[] | undefined, name: string): boolean {
   return chosen === undefined || chosen.includes(name);
@@ -81,32 +89,38 @@ async function run(): Promise<void> {
   const startedAt = performance.now();
   const rows: Row[] = [];
   try {
-    for (const [name, measure] of chooseScenarios(plan, setting)) {
+    const scenarios = chooseScenarios(plan, setting);
+    if (scenarios.length === 0) throw new Error('the options leave nothing to measure');
+    for (const [name, measure] of scenarios) {
       process.stderr.write(`${name} …\n`);
-      rows.push(...(await measure()));
+      const measured = await measure();
+      rows.push(...measured);
+      // At once: what a later scenario does must not cost what an hour has measured.
+      if (isWholeScenario) keep(measured, machine);
     }
-    if (rows.length === 0) throw new Error('the options leave nothing to measure');
   } finally {
     rmSync(dir, { recursive: true, force: true });
+    report(rows, machine, Math.round((performance.now() - startedAt) / 1000));
   }
+}
 
-  const shortfalls = findShortfalls(rows, machine);
-  const { scenario, store, fanout, rounds } = options;
-  if ([scenario, store, fanout, rounds].every((option) => option === undefined)) {
-    const isBeside = ({ scenario: name }: Row) => besideTheTable.has(name);
-    const results = {
-      machine,
-      quick: options.quick,
-      rows: rows.filter((row) => !isBeside(row)),
-      beside: rows.filter(isBeside),
-      shortfalls,
-    };
-    writeFileSync(new URL('results.json', import.meta.url), `${JSON.stringify(results, null, 2)}\n`);
-  }
-  const seconds = Math.round((performance.now() - startedAt) / 1000);
+/** Whether nothing of the chosen scenarios is left out, so that their rows may stand in results.json. */
+const isWholeScenario = [options.store, options.fanout, options.rounds].every(
+  (option) => option === undefined,
+);
+
+function keep(measured: Row[], machine: Machine): void {
+  const file = new URL('results.json', import.meta.url);
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Results) : null;
+  const results = mergeResults(before, measured, machine, options.quick);
+  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+function report(rows: Row[], machine: Machine, seconds: number): void {
   const { cpu, cores, node, platform, fileSystem } = machine;
+  const shortfalls = findShortfalls(rows, machine).map((sentence) => `! ${sentence}\n`);
   process.stdout.write(`${cpu}, ${cores} cores, ${platform}, Node ${node}, ${fileSystem}; ${seconds} s\n\n`);
-  process.stdout.write(`${formatTable(rows)}\n\n${shortfalls.map((sentence) => `! ${sentence}\n`).join('')}`);
+  process.stdout.write(`${formatTable(rows)}\n\n${shortfalls.join('')}`);
   if (!isWhole(rows)) {
     process.stdout.write('FAILED: deliveries were lost or invented\n');
     process.exitCode = 1;

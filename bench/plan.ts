@@ -38,6 +38,8 @@ export interface Plan {
     teams: number;
     warmUp: number;
     ratePerSecond: number;
+    /** By way of claims: an ordered webhook gets one after another, on PostgreSQL about 190 a second. */
+    claimedPerSecond: number;
     seconds: number;
     lists: number;
   } | null;
@@ -50,6 +52,8 @@ export interface Plan {
     share: number;
     minutes: number;
   } | null;
+  /** Rows in each large table of PostgreSQL while the plans of the hot statements are looked at. */
+  plans: { rows: number } | null;
   replay: {
     /** Deliveries of the past, all of one webhook. */
     events: number;
@@ -91,6 +95,7 @@ export const quickPlan: Plan = {
   backlog: null,
   recovery: null,
   history: null,
+  plans: null,
   replay: null,
   endpoints: null,
   tls: null,
@@ -147,9 +152,11 @@ export const fullPlan: Plan = {
     teams: 50,
     warmUp: 5_000,
     ratePerSecond: 200,
+    claimedPerSecond: 50,
     seconds: 15,
     lists: 200,
   },
+  plans: { rows: 1_000_000 },
   replay: { events: 100_000, rates: [1_000, null], ratePerSecond: 200, seconds: 15 },
   endpoints: [{ fanout: 100, warmUp: 1_000, events: 1_200 }],
   tls: [

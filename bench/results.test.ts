@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { percentilesOf, spreadOf } from './percentiles.ts';
-import { findShortfalls, formatTable, isWhole, type Machine, type Row, roundFigure } from './results.ts';
+import {
+  findShortfalls,
+  formatTable,
+  isWhole,
+  type Machine,
+  mergeResults,
+  type Row,
+  roundFigure,
+} from './results.ts';
 
 const machine: Machine = {
   cpu: 'cpu',
@@ -134,5 +142,37 @@ test('percentiles are nearest-rank and a spread has the middle, the least and th
   assert.deepEqual(
     [roundFigure(12_345.6), roundFigure(1.23456), roundFigure(Number.NaN)],
     [12_346, 1.235, null],
+  );
+});
+
+test('a scenario that is measured again stands in the place of its former rows, and the others stay', () => {
+  const first = mergeResults(
+    null,
+    [makeRow({}), makeRow({ scenario: 'latency' }), makeRow({ scenario: 'tls' })],
+    machine,
+    true,
+  );
+  const later = { ...machine, date: '2026-11-24T00:00:00.000Z' };
+  const slow = [makeRow({ relayRatio: 0.1 }), makeRow({ relayRatio: 0.9, fanout: 10 })];
+  const { rows, beside, shortfalls: found } = mergeResults(first, slow, later, false);
+  const told = rows.map(({ scenario, fanout, quick, date }) => [scenario, fanout, quick, date]);
+  assert.deepEqual(told, [
+    ['latency', 1, true, machine.date],
+    ['throughput', 1, false, later.date],
+    ['throughput', 10, false, later.date],
+  ]);
+  assert.deepEqual(
+    beside.map(({ scenario }) => scenario),
+    ['tls'],
+  );
+  assert.equal(found.length, 1);
+});
+
+test('figures of another machine do not stay beside new ones', () => {
+  const first = mergeResults(null, [makeRow({ scenario: 'latency' })], machine, false);
+  const { rows } = mergeResults(first, [makeRow({})], { ...machine, cores: 4 }, false);
+  assert.deepEqual(
+    rows.map(({ scenario }) => scenario),
+    ['throughput'],
   );
 });

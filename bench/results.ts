@@ -36,7 +36,46 @@ export interface Row {
   lost: number;
   duplicates: number;
   invented: number;
-  [figure: string]: string | number | null;
+  [figure: string]: string | number | boolean | null;
+}
+
+/** results.json: what was measured last of each scenario, all on one machine. */
+export interface Results {
+  machine: Machine;
+  /** Scenarios that targets are set for, and those beside them. Each row says when it was measured and by which plan. */
+  rows: Row[];
+  beside: Row[];
+  shortfalls: string[];
+}
+
+const besideTheTable = new Set<Row['scenario']>(['endpoints', 'tls', 'sustained']);
+const isSame = (one: Machine, other: Machine): boolean =>
+  (['cpu', 'cores', 'memoryMb', 'node', 'platform', 'fileSystem'] as const).every(
+    (part) => one[part] === other[part],
+  );
+
+/**
+ * Puts the rows of whole scenarios in the place of what `before` has of them. What another machine measured goes: figures of two
+ * machines are not to be compared.
+ */
+export function mergeResults(
+  before: Results | null,
+  measured: Row[],
+  machine: Machine,
+  quick: boolean,
+): Results {
+  const scenarios = new Set(measured.map(({ scenario }) => scenario));
+  const kept =
+    before === null || !isSame(before.machine, machine)
+      ? []
+      : [...before.rows, ...before.beside].filter(({ scenario }) => !scenarios.has(scenario));
+  const all = [...kept, ...measured.map((row) => ({ ...row, quick, date: machine.date }))];
+  return {
+    machine,
+    rows: all.filter(({ scenario }) => !besideTheTable.has(scenario)),
+    beside: all.filter(({ scenario }) => besideTheTable.has(scenario)),
+    shortfalls: findShortfalls(all, machine),
+  };
 }
 
 /** The three columns of a figure that was taken once per round; nulls where it could not be taken. */

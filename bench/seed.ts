@@ -2,7 +2,7 @@
 // whose deliveries have been made, each with its attempt. One JSON argument says what; `Seeded` is the answer.
 import { serialiseEvent } from '../packages/server/src/core/envelope.ts';
 import { newSortableId } from '../packages/server/src/id.ts';
-import { openStore } from '../packages/server/src/store/open.ts';
+import { attachDeliveryStore, openStore } from '../packages/server/src/store/open.ts';
 import type { Accepted, AttemptRecord, NewEvent } from '../packages/server/src/store/store.ts';
 import { eventType, makePayload } from './event.ts';
 import type { Seeded } from './messages.ts';
@@ -84,17 +84,19 @@ async function seed(order: SeedOrder): Promise<void> {
     now: Date.now(),
     delivers: order.state === 'delivered',
   });
+  // The half that sends renews the lease under which deliveries are held from birth.
+  const sender = order.state === 'delivered' ? await attachDeliveryStore(store.connect()) : null;
   let next = 0;
   let deliveries = 0;
   const finish = async (event: NewEvent, accepted: Accepted): Promise<void> => {
     if (accepted.kind !== 'stored') throw new Error(`the event ${event.id} was there before`);
     deliveries += accepted.births.length;
-    if (order.state === 'waiting') return;
+    if (sender === null) return;
     await Promise.all(
       accepted.births.map(async ({ tag, leased }) => {
         if (!leased) throw new Error('a delivery was born unclaimed: the calls are too large');
         await new Promise<void>((resolve, reject) => {
-          store.finish(makeRecord(event, tag), (outcome) => {
+          sender.finish(makeRecord(event, tag), (outcome) => {
             if (outcome instanceof Error) reject(outcome);
             else if (outcome.kind === 'lost') reject(new Error('a delivery was not held any more'));
             else resolve();
@@ -119,6 +121,7 @@ async function seed(order: SeedOrder): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: callsAtOnce }, work));
+  await sender?.close();
   await store.close();
   const seeded: Seeded = { kind: 'seeded', deliveries };
   process.send?.(seeded);

@@ -117,7 +117,11 @@ async function measureAt(
   };
   const direct = await bed.run(posthorn, order);
   await posthorn.call('PATCH', `/v1/webhooks/${webhook}`, { ordering: 'all' });
-  const claimed = await bed.run(posthorn, order);
+  const claimed = await bed.run(posthorn, {
+    events: plan.claimedPerSecond * plan.seconds,
+    ratePerSecond: plan.claimedPerSecond,
+    fsyncDir: null,
+  });
   await posthorn.call('PATCH', `/v1/webhooks/${webhook}`, { ordering: 'none' });
   const listMs: number[] = [];
   for (let list = 0; list < plan.lists; list++) {

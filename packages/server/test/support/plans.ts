@@ -13,6 +13,7 @@ import {
 } from '../../src/store/conformance/bed.ts';
 import { listDeliveries } from '../../src/store/control/delivery-list.ts';
 import { listEvents } from '../../src/store/control/history.ts';
+import { openPostgresStore } from '../../src/store/postgres/client.ts';
 import type { Store } from '../../src/store/store.ts';
 
 const large = /Seq Scan on (pending|events\w*|deliveries\w*|attempts\w*|event_ids)\b/;
@@ -58,10 +59,25 @@ async function listsOf(store: Store, teamId: string, tag: string) {
 const copyOf = (value: unknown): unknown => (Buffer.isBuffer(value) ? Buffer.from(value) : value);
 
 /**
- * Asserts that no hot statement of `store` reads a large table from end to end.
- * @param admin a session with its empty database
+ * Asserts that no hot statement and no list reads a large table from end to end.
+ * @param url of an empty database
+ * @param rows in each large table
  */
-export async function checkPlans(store: Store, admin: pg.Client, rows: number): Promise<void> {
+export async function checkPlans(url: string, rows: number): Promise<void> {
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  const connection = { url, size: 4, deadlineMs: 60_000, connectMs: 5_000 };
+  const store = await openPostgresStore({ connection, now: startAt, delivers: true });
+  try {
+    await admin.query("UPDATE nodes SET lease_until = now() + interval '1 hour'");
+    await checkPlansOf(store, admin, rows);
+  } finally {
+    await store.close();
+    await admin.end();
+  }
+}
+
+async function checkPlansOf(store: Store, admin: pg.Client, rows: number): Promise<void> {
   const team = await addTeam(store);
   const { tag } = await addWebhook(store, team);
   await store.accept({ events: [newEvent(team)] });
