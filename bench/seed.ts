@@ -3,6 +3,7 @@
 import { serialiseEvent } from '../packages/server/src/core/envelope.ts';
 import { newSortableId } from '../packages/server/src/id.ts';
 import { attachDeliveryStore, openStore } from '../packages/server/src/store/open.ts';
+import { Connections } from '../packages/server/src/store/postgres/connection.ts';
 import type { Accepted, AttemptRecord, NewEvent } from '../packages/server/src/store/store.ts';
 import { eventType, makePayload } from './event.ts';
 import type { Seeded } from './messages.ts';
@@ -25,6 +26,7 @@ const eventsPerCall = 500;
 const callsAtOnce = 4;
 /** `openStore` refuses statements that take longer; bulk ones may. */
 const statementMs = 120_000;
+const settleMs = 600_000;
 
 function makeEvent(teamId: string, seq: number, at: number): NewEvent {
   const id = newSortableId(at);
@@ -75,6 +77,14 @@ function makeRecord(event: NewEvent, tag: string): AttemptRecord {
   };
 }
 
+/** What the database does by itself in time, and what is kept has behind it: vacuum, statistics, a checkpoint. */
+async function settle(url: string): Promise<void> {
+  const connections = new Connections({ url, size: 1, deadlineMs: settleMs, connectMs: statementMs });
+  for (const text of ['VACUUM ANALYZE', 'CHECKPOINT'])
+    await connections.run({ name: null, text, values: [] });
+  await connections.close();
+}
+
 async function seed(order: SeedOrder): Promise<void> {
   const store = await openStore({
     path: order.path,
@@ -123,6 +133,7 @@ async function seed(order: SeedOrder): Promise<void> {
   await Promise.all(Array.from({ length: callsAtOnce }, work));
   await sender?.close();
   await store.close();
+  if (sender !== null && order.databaseUrl !== null) await settle(order.databaseUrl);
   const seeded: Seeded = { kind: 'seeded', deliveries };
   process.send?.(seeded);
 }
