@@ -198,11 +198,15 @@ export class Connections {
     return this.#begin(async () => {
       const warmOne = async () => {
         const client = await this.#pool.connect();
-        try {
-          await work((statement) => this.#query(client, statement));
-        } finally {
-          client.release();
-        }
+        // A session that breaks says so here as well, and is not kept.
+        const ignore = () => {};
+        client.on('error', ignore);
+        const isFine = await work((statement) => this.#query(client, statement)).then(
+          () => true,
+          () => false,
+        );
+        client.off('error', ignore);
+        client.release(!isFine);
       };
       await Promise.allSettled(Array.from({ length: sessions }, warmOne));
     });
