@@ -35,7 +35,7 @@ const usage = `npm run bench -- [options]
   --rounds N         so many rounds
   --dir PATH         keep the data under PATH (default: the system's folder for temporary files)
   --profile PATH     write V8 processor profiles of relay and server to PATH
-A scenario's rows in results.json are those of its last run that left out no store, fan-out or round.`;
+A scenario's rows in results.json are those of its last run that left nothing else out and took no profiles.`;
 
 const { values: options } = parseArgs({
   options: {
@@ -100,12 +100,13 @@ async function run(): Promise<void> {
     }
   } finally {
     rmSync(dir, { recursive: true, force: true });
-    report(rows, machine, Math.round((performance.now() - startedAt) / 1000));
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    if (rows.length > 0) report(rows, machine, seconds);
   }
 }
 
 /** Whether nothing of the chosen scenarios is left out, so that their rows may stand in results.json. */
-const isWholeScenario = [options.store, options.fanout, options.rounds].every(
+const isWholeScenario = [options.store, options.fanout, options.rounds, options.profile].every(
   (option) => option === undefined,
 );
 

@@ -2,30 +2,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock, settle } from '../../test/support/fake-clock.ts';
-import { FakeDeliveries, newGate } from '../../test/support/fake-deliveries.ts';
+import { endpointRow, FakeDeliveries, newGate } from '../../test/support/fake-deliveries.ts';
 import { signVercel } from '../core/signing.ts';
 import type { EndpointRow } from '../store/store.ts';
 import { type Endpoint, EndpointBook } from './endpoints.ts';
 
 const tag = 'tag00001';
 
-const row = (changes: Partial<EndpointRow> = {}): EndpointRow => ({
-  tag,
-  id: 'account_hook_1',
-  kind: 'webhook',
-  teamId: 'team_1',
-  version: 1,
-  url: 'https://example.com/1',
-  secretSealed: Buffer.from('first'),
-  oldSecretSealed: null,
-  oldSecretUntil: null,
-  enabled: true,
-  removed: false,
-  maxConcurrency: null,
-  ratePerSecond: null,
-  ordering: 'none',
-  ...changes,
-});
+const row = (changes: Partial<EndpointRow> = {}): EndpointRow =>
+  endpointRow(tag, {
+    id: 'account_hook_1',
+    url: 'https://example.com/1',
+    secretSealed: Buffer.from('first'),
+    ...changes,
+  });
 
 function setUp(first: EndpointRow | null = row()) {
   const clock = new FakeClock();

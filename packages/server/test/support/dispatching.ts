@@ -4,10 +4,10 @@ import { Dispatcher, type DispatcherSettings } from '../../src/engine/dispatcher
 import { EndpointBook } from '../../src/engine/endpoints.ts';
 import type { Claimed, EndpointRow } from '../../src/store/store.ts';
 import { FakeClock, settle } from './fake-clock.ts';
-import { FakeDeliveries } from './fake-deliveries.ts';
+import { endpointRow, FakeDeliveries } from './fake-deliveries.ts';
 import { FakeSender, type Reply } from './fake-sender.ts';
 
-const urlOf = (tag: string) => `https://${tag}.example/hook`;
+const urlOf = (tag: string) => endpointRow(tag).url;
 
 export class DispatcherBed {
   readonly clock = new FakeClock();
@@ -59,24 +59,8 @@ export class DispatcherBed {
 
   endpoint(tag: string, changes: Partial<EndpointRow> = {}): string {
     const before = this.store.endpointRows.get(tag);
-    this.store.endpointRows.set(tag, {
-      tag,
-      id: `hook ${tag}`,
-      kind: 'webhook',
-      teamId: 'team_1',
-      url: urlOf(tag),
-      secretSealed: Buffer.from('secret'),
-      oldSecretSealed: null,
-      oldSecretUntil: null,
-      enabled: true,
-      removed: false,
-      maxConcurrency: null,
-      ratePerSecond: null,
-      ordering: 'none',
-      ...before,
-      version: (before?.version ?? 0) + 1,
-      ...changes,
-    });
+    const version = (before?.version ?? 0) + 1;
+    this.store.endpointRows.set(tag, endpointRow(tag, { ...before, version, ...changes }));
     return tag;
   }
 

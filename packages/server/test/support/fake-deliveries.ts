@@ -32,6 +32,25 @@ type Call =
   | 'prune'
   | 'sweep';
 
+/** An endpoint as the store has it. */
+export const endpointRow = (tag: string, changes: Partial<EndpointRow> = {}): EndpointRow => ({
+  tag,
+  id: `hook ${tag}`,
+  kind: 'webhook',
+  teamId: 'team_1',
+  version: 1,
+  url: `https://${tag}.example/hook`,
+  secretSealed: Buffer.from('secret'),
+  oldSecretSealed: null,
+  oldSecretUntil: null,
+  enabled: true,
+  removed: false,
+  maxConcurrency: null,
+  ratePerSecond: null,
+  ordering: 'none',
+  ...changes,
+});
+
 export class FakeDeliveries implements DeliveryStore {
   readonly rows = new Map<string, Row>();
   readonly endpointRows = new Map<string, EndpointRow>();

@@ -79,6 +79,8 @@ function readConfig(options: ConnectionOptions): pg.PoolConfig {
  * statements, the claim alone 11, and far longer on a busy machine.
  */
 const idleMs = 600_000;
+/** A start waits no longer than this for sessions that plan: far less than a lease, which may not end unnoticed meanwhile. */
+const warmWithinMs = 2_000;
 
 /** SQLSTATE classes that say that the database is away or gives up, not that the statement was wrong. */
 const awayClasses = new Set(['08', '53', '55', '57', '58']);
@@ -192,10 +194,10 @@ export class Connections {
 
   /**
    * Opens `sessions` of them and runs `work` on each, so that its statements are planned there before anybody waits for one.
-   * A session that can't be had now is opened when it is needed.
+   * A session that can't be had now is opened when it is needed. Ends within two seconds, whatever the database does.
    */
   warm(sessions: number, work: (run: Run) => Promise<unknown>): Promise<void> {
-    return this.#begin(async () => {
+    return this.#begin(() => {
       const warmOne = async () => {
         const client = await this.#pool.connect();
         // A session that breaks says so here as well, and is not kept.
@@ -208,7 +210,13 @@ export class Connections {
         client.off('error', ignore);
         client.release(!isFine);
       };
-      await Promise.allSettled(Array.from({ length: sessions }, warmOne));
+      return new Promise((resolve) => {
+        const timer = this.#clock.after(warmWithinMs, resolve);
+        void Promise.allSettled(Array.from({ length: sessions }, warmOne)).then(() => {
+          timer.cancel();
+          resolve();
+        });
+      });
     });
   }
 

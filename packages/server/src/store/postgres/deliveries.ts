@@ -1,3 +1,4 @@
+// What both threads of a node do with PostgreSQL: the delivering half of the store, each on sessions of its own.
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import { systemClock as clock } from '../../clock.ts';
 import { lookFor, type ReplayCandidate, replayPage } from '../control/replays.ts';
@@ -35,8 +36,9 @@ export const bytesPerStatement = 4 * 1024 * 1024;
 const finishesWaitMs = 10;
 const enoughFinishes = 256;
 /**
- * So many sessions of each thread are open, and have planned their statements, before the node says that it is ready. Two
- * accepts, or a claim and a batch of attempts, are under way at once while a little is published.
+ * So many sessions of a thread have planned its statements before a node that accepts says that it is ready, and before one that
+ * sends takes its first delivery. Two accepts, or a claim and a batch of attempts, are under way at once while a little is
+ * published.
  */
 export const warmSessions = 2;
 

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { FakeClock } from '../../../test/support/fake-clock.ts';
+import { newGate } from '../../../test/support/fake-deliveries.ts';
 import { checkPlans } from '../../../test/support/plans.ts';
 import { createDatabase } from '../../../test/support/postgres.ts';
 import {
@@ -18,7 +20,10 @@ import {
 } from '../conformance/bed.ts';
 import type { Store } from '../store.ts';
 import { openPostgresStore } from './client.ts';
+import { Connections, type Run } from './connection.ts';
 import { attachPostgres } from './sender.ts';
+
+const connectionTo = (url: string) => ({ url, size: 4, deadlineMs: 60_000, connectMs: 5_000 });
 
 interface Opened {
   store: Store;
@@ -29,8 +34,7 @@ interface Opened {
 async function open(url: string): Promise<Opened> {
   const admin = new pg.Client({ connectionString: url });
   await admin.connect();
-  const connection = { url, size: 4, deadlineMs: 60_000, connectMs: 5_000 };
-  const store = await openPostgresStore({ connection, now: startAt, delivers: true });
+  const store = await openPostgresStore({ connection: connectionTo(url), now: startAt, delivers: true });
   await admin.query("UPDATE nodes SET lease_until = now() + interval '1 hour'");
   return {
     store,
@@ -66,13 +70,12 @@ describe('statements on the wire', () => {
     await opened.close();
   });
 
-  test('a node that is ready has planned its hot statements in two sessions of each thread', async () => {
+  test('a node that begins has planned its hot statements in two sessions of each thread', async () => {
     const planned = () =>
       ['accept', 'claim', 'deliver', 'finish'].map((name) => sessions.get(name)?.size ?? 0);
     sessions.clear();
     const { url } = await createDatabase();
-    const connection = { url, size: 4, deadlineMs: 60_000, connectMs: 5_000 };
-    const store = await openPostgresStore({ connection, now: startAt, delivers: true });
+    const store = await openPostgresStore({ connection: connectionTo(url), now: startAt, delivers: true });
     assert.deepEqual(planned(), [2, 0, 0, 0]);
     const sender = await attachPostgres(store.connect());
     assert.deepEqual(planned(), [2, 2, 2, 2]);
@@ -90,7 +93,7 @@ describe('statements on the wire', () => {
     const scarce = new URL(url);
     scarce.username = 'scarce';
     scarce.password = 'x';
-    const connection = { url: scarce.href, size: 4, deadlineMs: 60_000, connectMs: 5_000 };
+    const connection = connectionTo(scarce.href);
     const store = await openPostgresStore({ connection, now: startAt, delivers: false });
     assert.equal(sessions.get('accept')?.size, 1);
     await addTeam(store);
@@ -99,6 +102,48 @@ describe('statements on the wire', () => {
     await sender.close();
     await store.close();
     await admin.end();
+  });
+
+  test('a session that is ended while it plans takes nothing with it, and the next one is another', async () => {
+    const { url } = await createDatabase();
+    const admin = new pg.Client({ connectionString: url });
+    await admin.connect();
+    const connections = new Connections(connectionTo(url));
+    const ask = async (run: Run) =>
+      (await run({ name: null, text: 'SELECT pg_backend_pid() AS pid', values: [] })).rows[0]?.pid as number;
+    let ended = 0;
+    await connections.warm(1, async (run) => {
+      ended = await ask(run);
+      await admin.query('SELECT pg_terminate_backend($1, 5000)', [ended]);
+      await ask(run);
+    });
+    assert.ok(ended > 0);
+    assert.notEqual(await ask(connections.run), ended);
+    await connections.close();
+    await admin.end();
+  });
+
+  test('a start does not wait for a session that is stuck', async () => {
+    const clock = new FakeClock();
+    const connections = new Connections({ ...connectionTo((await createDatabase()).url), clock });
+    const { gate, open: goOn } = newGate();
+    let warmed = false;
+    const began = newGate();
+    const warming = connections
+      .warm(1, () => {
+        began.open();
+        return gate;
+      })
+      .then(() => {
+        warmed = true;
+      });
+    await began.gate;
+    await clock.advance(1_999);
+    assert.equal(warmed, false);
+    await clock.advance(1);
+    await warming;
+    goOn();
+    await connections.close();
   });
 
   test('an accept is one, with known ids two; a claim one; a finish of many one', async () => {

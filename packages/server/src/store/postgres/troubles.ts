@@ -1,3 +1,4 @@
+// What to tell the operator of a database that could not be opened.
 import { StoreError } from '../errors.ts';
 import { codeOf } from './connection.ts';
 import { certificateTroubles } from './tls.ts';
