@@ -138,12 +138,16 @@ describe('statements on the wire', () => {
         warmed = true;
       });
     await began.gate;
-    await clock.advance(1_999);
-    assert.equal(warmed, false);
-    await clock.advance(1);
-    await warming;
-    goOn();
-    await connections.close();
+    try {
+      await clock.advance(1_999);
+      assert.equal(warmed, false);
+      await clock.advance(1);
+      assert.equal(warmed, true);
+    } finally {
+      goOn();
+      await warming;
+      await connections.close();
+    }
   });
 
   test('an accept is one, with known ids two; a claim one; a finish of many one', async () => {
