@@ -96,7 +96,7 @@ async function run(): Promise<void> {
       const measured = await measure();
       rows.push(...measured);
       // At once: what a later scenario does must not cost what an hour has measured.
-      if (isWholeScenario) keep(measured, machine);
+      if (isWholeScenario && measured.length > 0) keep(measured, machine);
     }
   } finally {
     rmSync(dir, { recursive: true, force: true });
