@@ -77,7 +77,7 @@ function makeRecord(event: NewEvent, tag: string): AttemptRecord {
   };
 }
 
-/** What the database does by itself in time, and what is kept has behind it: vacuum, statistics, a checkpoint. */
+/** What the database does by itself in time, and what waits or is kept has behind it: vacuum, statistics, a checkpoint. */
 async function settle(url: string): Promise<void> {
   const connections = new Connections({ url, size: 1, deadlineMs: settleMs, connectMs: statementMs });
   for (const text of ['VACUUM ANALYZE', 'CHECKPOINT'])
@@ -133,7 +133,7 @@ async function seed(order: SeedOrder): Promise<void> {
   await Promise.all(Array.from({ length: callsAtOnce }, work));
   await sender?.close();
   await store.close();
-  if (sender !== null && order.databaseUrl !== null) await settle(order.databaseUrl);
+  if (order.databaseUrl !== null) await settle(order.databaseUrl);
   const seeded: Seeded = { kind: 'seeded', deliveries };
   process.send?.(seeded);
 }

@@ -70,28 +70,39 @@ describe('claims', () => {
     for (const tag of tags) assert.ok(bed.sentTo(tag) >= 20, tag);
   });
 
-  test('a node that starts with a backlog begins gently: a pause after each claim that brought much', async () => {
-    const bed = new DispatcherBed();
-    bed.sender.rule = () => 200;
-    const tags = Array.from({ length: 40 }, (_, at) => bed.endpoint(`lane${at}`));
-    for (const tag of tags) bed.put(tag, 100);
-    bed.dispatcher.start();
-    const claimed = async (ms: number) => {
+  for (const [afterMs, pauseMs, lanes] of [
+    [0, 60, 8],
+    [1_000, 40, 8],
+    [2_000, 20, 8],
+    [4_000, 0, 16],
+  ] as const) {
+    test(`a claim that takes 5 ms, ${afterMs} ms after a start, is followed by a pause of ${pauseMs}`, async () => {
+      const bed = new DispatcherBed();
+      bed.sender.rule = () => 200;
+      bed.dispatcher.start();
+      await bed.clock.advance(Math.max(0, afterMs - 5));
+      for (let at = 0; at < 40; at++) bed.put(bed.endpoint(`lane${at}`), 100);
+      const { gate, open } = newGate();
+      bed.store.gates.set('claim', gate);
       bed.store.claims.length = 0;
-      await bed.clock.advance(ms);
-      return bed.store.claims.length;
-    };
-    await settle();
-    assert.equal(bed.store.claims.length, 1);
-    assert.equal(await claimed(19), 0);
-    assert.equal(await claimed(1), 1);
-    await bed.clock.advance(1_980);
-    for (const tag of tags) {
-      bed.put(tag, 100);
-      bed.dispatcher.noteBehind(tag);
-    }
-    assert.ok((await claimed(0)) > 5, 'and later without');
-  });
+      bed.dispatcher.noteBehind('lane0');
+      await bed.clock.advance(5);
+      bed.store.gates.clear();
+      open();
+      await settle();
+      assert.equal(bed.store.claims.length > 1, pauseMs === 0);
+      if (pauseMs > 0) {
+        await bed.clock.advance(pauseMs - 1);
+        assert.equal(bed.store.claims.length, 1);
+        await bed.clock.advance(1);
+        assert.ok(bed.store.claims.length > 1);
+      }
+      bed.store.claims.length = 0;
+      bed.store.listener?.onWork();
+      await settle();
+      assert.equal(bed.store.claims.find(({ others }) => others.lanes > 0)?.others.lanes, lanes);
+    });
+  }
 
   for (const [published, paused] of [
     [1, true],
@@ -103,7 +114,7 @@ describe('claims', () => {
       bed.sender.rule = () => 200;
       bed.store.claimPause = 1;
       bed.dispatcher.start();
-      await bed.clock.advance(2_000);
+      await bed.clock.advance(4_000);
       const tags = Array.from({ length: 40 }, (_, at) => bed.endpoint(`lane${at}`));
       const { gate, open } = newGate();
       bed.store.gates.set('claim', gate);

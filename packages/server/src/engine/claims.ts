@@ -19,11 +19,14 @@ const perLane = 32;
 /** How many other due lanes a claim looks at, and how many deliveries it takes of each. */
 const otherLanes = { lanes: 16, each: 8 };
 /**
- * For so long after its start a node pauses after each claim that brought much. Without it a thousand endpoints were read,
- * connected to and tried all at once, by code that was not compiled yet: while 300,000 deliveries were worked off another
- * endpoint's p95 was 48 ms in the first half of a second and 6 later, and its p99 of ten seconds 33 ms for 13.
+ * For so long after its start a node looks at few lanes at once and pauses after each claim that brought `much`: `times` as long as
+ * the claim took after a second, half of that after two. Without it a thousand endpoints were read, connected to and tried all
+ * at once, by code that was not compiled yet: while 300,000 deliveries were worked off another endpoint's p95 was 48 ms in
+ * the first half of a second and 6 later.
  */
-const gentle = { forMs: 2_000, pauseMs: 20, much: 64 };
+const gentle = { forMs: 4_000, times: 8, mostPauseMs: 60, lanes: { lanes: 8, each: 4 } };
+/** A claim that brought so many is worth a pause. */
+const much = 16;
 /** A little: fewer deliveries born a second than this, looked at so often; and the longest pause for their sake, ms. */
 const little = { perSecond: 1_000, everyMs: 100, mostPauseMs: 50 };
 /** Due work is looked for this often at least, whatever the timers say. */
@@ -57,7 +60,7 @@ export class Claims {
    */
   readonly #hungry = new Set<Lane>();
   #claiming = false;
-  #gentleUntilMs = Number.NEGATIVE_INFINITY;
+  #startedMs = Number.NEGATIVE_INFINITY;
   /** Deliveries born since `#bornSinceMs`, and whether it were a few before. */
   #born = 0;
   #bornSinceMs = 0;
@@ -75,7 +78,7 @@ export class Claims {
 
   /** Begins to look for what is due, and goes on with it. */
   start(): void {
-    this.#gentleUntilMs = this.#parts.clock.monotonic() + gentle.forMs;
+    this.#startedMs = this.#parts.clock.monotonic();
     this.#poll();
   }
 
@@ -156,19 +159,20 @@ export class Claims {
     const { store, clock } = this.#parts;
     this.#claimAgain = false;
     const lanes = this.#askFor();
-    const others = this.#othersDue ? otherLanes : { lanes: 0, each: 0 };
+    const beganMs = clock.monotonic();
+    const some = this.#isGentle(beganMs) ? gentle.lanes : otherLanes;
+    const others = this.#othersDue ? some : { lanes: 0, each: 0 };
     if (lanes.length === 0 && others.lanes === 0) {
       this.#claiming = false;
       return;
     }
     this.#othersDue = false;
     this.#parts.onBegin();
-    const beganMs = clock.monotonic();
     let pauseMs = 0;
     try {
       const result = await store.claim({ now: clock.now(), lanes, others });
-      if (result.claimed.length >= gentle.much) pauseMs = this.#pauseAfter(beganMs);
-      this.#receive(result);
+      if (result.claimed.length >= much) pauseMs = this.#pauseAfter(beganMs);
+      this.#receive(result, others.lanes);
     } catch (error) {
       this.#parts.onFault(error, 'claiming deliveries');
       for (const { tag } of lanes) this.#hungry.add(this.#parts.laneFor(tag));
@@ -181,13 +185,21 @@ export class Claims {
     else this.#goOn();
   }
 
+  #isGentle(nowMs: number): boolean {
+    return nowMs - this.#startedMs < gentle.forMs;
+  }
+
   /** How long others are left alone after a claim that brought much, ms. */
   #pauseAfter(beganMs: number): number {
     this.#lookAtBirths();
     const nowMs = this.#parts.clock.monotonic();
-    if (nowMs < this.#gentleUntilMs) return gentle.pauseMs;
+    const tookMs = nowMs - beganMs;
+    if (this.#isGentle(nowMs)) {
+      const seconds = (nowMs - this.#startedMs) / 1_000;
+      return Math.min((tookMs * gentle.times) / seconds, gentle.mostPauseMs);
+    }
     if (!this.#isLittleBorn) return 0;
-    return Math.min((nowMs - beganMs) * this.#parts.store.claimPause, little.mostPauseMs);
+    return Math.min(tookMs * this.#parts.store.claimPause, little.mostPauseMs);
   }
 
   #goOn(): void {
@@ -245,7 +257,8 @@ export class Claims {
     );
   }
 
-  #receive({ claimed, looked, nextDueAt }: ClaimResult): void {
+  /** @param others how many lanes it might look at that nobody had named */
+  #receive({ claimed, looked, nextDueAt }: ClaimResult, others: number): void {
     this.#parts.take(claimed);
     if (this.#stopping) return;
     const got = new Set(claimed.map(({ tag }) => tag));
@@ -262,7 +275,7 @@ export class Claims {
       // Only where something came: else the store had no room for more, and a finish asks again.
       if (got.has(tag) || isNews) this.#claimAgain = true;
     }
-    if (looked.length >= otherLanes.lanes) {
+    if (others > 0 && looked.length >= others) {
       this.#othersDue = true;
       this.#claimAgain = true;
     }

@@ -47,7 +47,7 @@ import * as wire from './wire.ts';
 
 /** How many deliveries a claim takes, and while others publish a little, who wait for the turn that it is part of. */
 const longClaim = 128;
-const shortClaim = 64;
+const shortClaim = 32;
 /** Somebody who asks for figures waits for so many batches of them at the most. */
 const mostRounds = 8;
 const queries = new Kysely<Tables>({
@@ -62,8 +62,12 @@ const queries = new Kysely<Tables>({
 class SqliteDeliveries implements DeliveryStore {
   /** One process has the file, and nobody else takes anything over. */
   readonly leaseEndsAt = Number.POSITIVE_INFINITY;
-  /** With half as many claims others waited as long. */
-  readonly claimPause = 0;
+  /**
+   * While 300,000 deliveries at 1,000 endpoints were worked off and 200 events a second published to another: its p50, p95 and p99
+   * 3, 9 and 16 ms without pauses and with claims of 64, 2.1, 5.5 and 10 with these, and 17,000 deliveries a second for 20,000, of
+   * 14,000 in the closed loop. Pauses twice as long, or claims of 64 with them, made no difference.
+   */
+  readonly claimPause = 2;
   protected readonly turns: Turns;
   readonly #endpoints: EndpointReader;
 
