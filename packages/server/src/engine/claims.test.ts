@@ -104,21 +104,23 @@ describe('claims', () => {
     });
   }
 
-  for (const [published, paused] of [
-    [1, true],
-    [0, false],
-    [3_000, false],
+  for (const [published, lanes, pauseMs] of [
+    [1, 40, 50],
+    [1, 1, 25],
+    [0, 40, 0],
+    [3_000, 40, 0],
   ] as const) {
-    test(`a claim that took long is followed by ${paused ? 'a' : 'no'} pause where ${published} deliveries were born meanwhile`, async () => {
+    const born = `where ${published} deliveries were born meanwhile`;
+    test(`a claim of ${lanes} lanes that took 100 ms is followed by a pause of ${pauseMs} ms ${born}`, async () => {
       const bed = new DispatcherBed();
       bed.sender.rule = () => 200;
       bed.store.claimPause = 1;
       bed.dispatcher.start();
       await bed.clock.advance(4_000);
-      const tags = Array.from({ length: 40 }, (_, at) => bed.endpoint(`lane${at}`));
       const { gate, open } = newGate();
       bed.store.gates.set('claim', gate);
-      for (const tag of tags) {
+      for (let at = 0; at < lanes; at++) {
+        const tag = bed.endpoint(`lane${at}`);
         bed.put(tag, 100);
         bed.dispatcher.noteBehind(tag);
       }
@@ -130,13 +132,13 @@ describe('claims', () => {
       open();
       await settle();
       const before = bed.store.claims.length;
-      if (!paused) {
+      if (pauseMs === 0) {
         assert.ok(before > 5, `${before}`);
         return;
       }
+      // A full claim as long as it took, and 50 ms at the most; a quarter of one, of a lane with 32, a quarter of that.
       assert.equal(before, 1);
-      // As long as it took, and 50 ms at the most.
-      await bed.clock.advance(49);
+      await bed.clock.advance(pauseMs - 1);
       assert.equal(bed.store.claims.length, 1);
       await bed.clock.advance(1);
       assert.ok(bed.store.claims.length > 1);

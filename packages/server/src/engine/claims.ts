@@ -24,9 +24,7 @@ const otherLanes = { lanes: 16, each: 8 };
  * at once, by code that was not compiled yet: while 300,000 deliveries were worked off another endpoint's p95 was 48 ms in
  * the first half of a second and 6 later.
  */
-const gentle = { forMs: 4_000, times: 8, mostPauseMs: 60, lanes: { lanes: 8, each: 4 } };
-/** A claim that brought so many is worth a pause. */
-const much = 16;
+const gentle = { forMs: 4_000, much: 16, times: 8, mostPauseMs: 60, lanes: { lanes: 8, each: 4 } };
 /** A little: fewer deliveries born a second than this, looked at so often; and the longest pause for their sake, ms. */
 const little = { perSecond: 1_000, everyMs: 100, mostPauseMs: 50 };
 /** Due work is looked for this often at least, whatever the timers say. */
@@ -171,7 +169,7 @@ export class Claims {
     let pauseMs = 0;
     try {
       const result = await store.claim({ now: clock.now(), lanes, others });
-      if (result.claimed.length >= much) pauseMs = this.#pauseAfter(beganMs);
+      pauseMs = this.#pauseAfter(beganMs, result.claimed.length);
       this.#receive(result, others.lanes);
     } catch (error) {
       this.#parts.onFault(error, 'claiming deliveries');
@@ -181,7 +179,7 @@ export class Claims {
       clock.after(troubleMs, () => this.#claimSoon());
     }
     this.#parts.onEnd();
-    if (pauseMs > 0) clock.after(pauseMs, () => this.#goOn());
+    if (pauseMs >= 1) clock.after(pauseMs, () => this.#goOn());
     else this.#goOn();
   }
 
@@ -189,17 +187,19 @@ export class Claims {
     return nowMs - this.#startedMs < gentle.forMs;
   }
 
-  /** How long others are left alone after a claim that brought much, ms. */
-  #pauseAfter(beganMs: number): number {
+  /** How long others are left alone after a claim that brought so many, ms. */
+  #pauseAfter(beganMs: number, claimed: number): number {
     this.#lookAtBirths();
     const nowMs = this.#parts.clock.monotonic();
     const tookMs = nowMs - beganMs;
     if (this.#isGentle(nowMs)) {
+      if (claimed < gentle.much) return 0;
       const seconds = (nowMs - this.#startedMs) / 1_000;
       return Math.min((tookMs * gentle.times) / seconds, gentle.mostPauseMs);
     }
     if (!this.#isLittleBorn) return 0;
-    return Math.min(tookMs * this.#parts.store.claimPause, little.mostPauseMs);
+    const { claimPause, claimSize } = this.#parts.store;
+    return Math.min(tookMs * claimPause * Math.min(claimed / claimSize, 1), little.mostPauseMs);
   }
 
   #goOn(): void {

@@ -324,7 +324,7 @@ export interface DeliveryStore {
   readonly leaseEndsAt: number;
   /** How many deliveries one claim should ask for at the most: fewer where others would wait for it. */
   readonly claimSize: number;
-  /** How long to pause after a claim while a little is published, as a part of the time that the claim took. */
+  /** How long to pause after a full claim while a little is published, in times of what the claim took; after others in proportion. */
   readonly claimPause: number;
   listen(listener: DeliveryListener): void;
   claim(request: ClaimRequest): Promise<ClaimResult>;
