@@ -18,9 +18,15 @@ import type { Store } from '../../src/store/store.ts';
 
 const large = /Seq Scan on (pending|events\w*|deliveries\w*|attempts\w*|event_ids)\b/;
 
+interface Asked {
+  name: string;
+  text: string;
+  values: unknown[];
+}
+
 /** What the lists of a team and of a webhook ask. */
 async function listsOf(store: Store, teamId: string, tag: string) {
-  const asked: { name: string; text: string; values: unknown[] }[] = [];
+  const asked: Asked[] = [];
   const read: Store['read'] = (query) => {
     asked.push({ name: 'list', text: query.sql, values: [...query.parameters] });
     return store.read(query);
@@ -64,13 +70,60 @@ const copyOf = (value: unknown): unknown => (Buffer.isBuffer(value) ? Buffer.fro
  * @param rows in each large table
  */
 export async function checkPlans(url: string, rows: number): Promise<void> {
+  await withStore(url, (store, admin) => checkPlansOf(store, admin, rows));
+}
+
+/**
+ * Asserts that the statements which find unfinished deliveries by their keys look each of them up, also when they are planned
+ * while there are hardly any: a session keeps that plan when many come.
+ * @param url of an empty database
+ */
+export async function checkPlansOfFew(url: string): Promise<void> {
+  await withStore(url, async (store, admin) => {
+    const team = await addTeam(store);
+    const { tag } = await addWebhook(store, team);
+    await store.accept({ events: [newEvent(team)] });
+    await admin.query(waiting(team, tag, 10));
+    await admin.query('VACUUM ANALYZE pending');
+    const texts = await hotStatements(store, team, tag);
+    await admin.query(sessionSettings);
+    for (const { name, text, values } of texts) {
+      const plan = await explain(admin, text, values);
+      const lines = plan.split('\n');
+      for (const [at, line] of lines.entries()) {
+        if (!line.includes('Scan using pending_pkey on pending')) continue;
+        assert.match(lines[at + 1] ?? '', /Index Cond: .*tag.* AND .*id/, `${name}\n${plan}`);
+      }
+    }
+  });
+}
+
+/** So many events, with a delivery each that waits. */
+const waiting = (team: string, tag: string, rows: number): string =>
+  `INSERT INTO events (seq, team_id, id, type, created_at, created_at_given, accepted_at, test, deliveries, body)
+     SELECT i, '${team}', 'event' || i, 'x', i, 0, i, 0, 1, '' FROM generate_series(1, ${rows}) i;
+   INSERT INTO pending (tag, id, event_seq, type, available_at, bytes, created_at)
+     SELECT '${tag}', 'waits' || i, i, 'x', i, 1, i FROM generate_series(1, ${rows}) i`;
+
+const sessionSettings =
+  'SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off';
+
+async function explain(admin: pg.Client, text: string, values: unknown[]): Promise<string> {
+  const { rows } = await admin.query({ text: `EXPLAIN ${text}`, values });
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+}
+
+async function withStore(
+  url: string,
+  work: (store: Store, admin: pg.Client) => Promise<void>,
+): Promise<void> {
   const admin = new pg.Client({ connectionString: url });
   await admin.connect();
   const connection = { url, size: 4, deadlineMs: 60_000, connectMs: 5_000 };
   const store = await openPostgresStore({ connection, now: startAt, delivers: true });
   try {
     await admin.query("UPDATE nodes SET lease_until = now() + interval '1 hour'");
-    await checkPlansOf(store, admin, rows);
+    await work(store, admin);
   } finally {
     await store.close();
     await admin.end();
@@ -82,16 +135,24 @@ async function checkPlansOf(store: Store, admin: pg.Client, rows: number): Promi
   const { tag } = await addWebhook(store, team);
   await store.accept({ events: [newEvent(team)] });
   await admin.query(`
-    INSERT INTO events (seq, team_id, id, type, created_at, created_at_given, accepted_at, test, deliveries, body)
-      SELECT i, '${team}', 'event' || i, 'x', i, 0, i, 0, 1, '' FROM generate_series(1, ${rows}) i;
     INSERT INTO deliveries (tag, id, event_seq, type, state, attempts, created_at, finished_at)
       SELECT '${tag}', 'id' || i, i, 'x', 'delivered', 1, i, i FROM generate_series(1, ${rows}) i;
     INSERT INTO attempts (delivery_id, number, event_seq, started_at, duration_ms, timings, url, request_headers, truncated)
       SELECT 'id' || i, 1, i, i, 1, '', '', '', 0 FROM generate_series(1, ${rows}) i;
-    INSERT INTO pending (tag, id, event_seq, type, available_at, bytes, created_at)
-      SELECT '${tag}', 'waits' || i, i, 'x', i, 1, i FROM generate_series(1, ${rows}) i;
+    ${waiting(team, tag, rows)};
     ANALYZE;`);
-  const texts: { name: string; text: string; values: unknown[] }[] = [];
+  const texts = await hotStatements(store, team, tag);
+  await admin.query(sessionSettings);
+  texts.push(...(await listsOf(store, team, tag)));
+  for (const { name, text, values } of texts) {
+    const plan = await explain(admin, text, values);
+    assert.doesNotMatch(plan, large, `${name}\n${plan}`);
+  }
+}
+
+/** Has the store carry out each hot statement; answers them with their parameters. */
+async function hotStatements(store: Store, team: string, tag: string): Promise<Asked[]> {
+  const texts: Asked[] = [];
   const query = pg.Client.prototype.query;
   pg.Client.prototype.query = function (this: pg.Client, ...given: unknown[]) {
     const [first] = given as [{ name?: string; text: string; values: unknown[] }];
@@ -120,11 +181,5 @@ async function checkPlansOf(store: Store, admin: pg.Client, rows: number): Promi
     'known',
     'release',
   ]);
-  await admin.query('SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off');
-  texts.push(...(await listsOf(store, team, tag)));
-  for (const { name, text, values } of texts) {
-    const explained = await admin.query({ text: `EXPLAIN ${text}`, values });
-    const plan = explained.rows.map((row) => row['QUERY PLAN']).join('\n');
-    assert.doesNotMatch(plan, large, `${name}\n${plan}`);
-  }
+  return texts;
 }

@@ -3,6 +3,7 @@
 // row of `lanes`; everybody else leaves it alone while the owner lives.
 import type { Claimed, ClaimRequest, ClaimResult } from '../store.ts';
 import { atOnce, beginning, heldAt, markLanes, orderedOffset, replayedOffset } from './available-at.ts';
+import { byKey } from './by-key.ts';
 import type { Run } from './connection.ts';
 import type { Hints } from './hints.ts';
 
@@ -152,7 +153,7 @@ taken AS MATERIALIZED (
      SET available_at = ${heldAt}, holder = $6,
          asked = greatest(p.asked, 1) * p.extra
    WHERE p.ctid = ANY (ARRAY(SELECT f.place FROM fitting f UNION ALL
-                            SELECT b.ctid FROM first_heads h JOIN pending b ON b.tag = h.tag AND b.id = h.id WHERE h.chosen))
+                            SELECT b.ctid FROM first_heads h JOIN pending b ON ${byKey('b', 'h.tag', 'h.id')} WHERE h.chosen))
      -- Not as the claim's index has it: planned for an empty table, it would be read from end to end.
      AND p.available_at + 0 < ${heldAt}
   RETURNING p.tag, p.id, p.event_seq, p.type, p.attempts, p.created_at, p.extra, p.replayed_at, p.schedule_from

@@ -4,6 +4,7 @@
 import type { AttemptRecord, FinishOutcome } from '../store.ts';
 import { withArrays } from './arrays.ts';
 import { atOnce, heldAt, heldBy, markLanes } from './available-at.ts';
+import { byKey } from './by-key.ts';
 import type { Run } from './connection.ts';
 import { finishedAtOf, storable } from './finish.ts';
 import type { Hints } from './hints.ts';
@@ -19,7 +20,7 @@ WITH gone AS (
                 $9::text[], $10::text[], $11::text[], $12::int8[], $13::int8[], $14::int8[])
       AS i (tag, id, number, started_at, finished_at, duration_ms, status, timings, url, request_headers,
             response_headers, body_at, body_length, truncated)
-   WHERE p.tag = i.tag AND p.id = i.id
+   WHERE ${byKey('p', 'i.tag', 'i.id')}
      AND ${heldBy('p.holder', '$16::text')} AND p.available_at = ${heldAt} AND p.extra = 0
   RETURNING p.tag, p.id, p.event_seq, p.type, p.order_key, p.created_at, i.number, i.started_at, i.finished_at,
             i.duration_ms, i.status, i.timings, i.url, i.request_headers, i.response_headers, i.body_at, i.body_length,

@@ -4,6 +4,7 @@ import type { AttemptRecord, FinishOutcome, Lease } from '../store.ts';
 import type { Tally } from '../tally.ts';
 import { withArrays } from './arrays.ts';
 import { atOnce, heldAt, heldBy, laneTime, markLanes, rangeOf } from './available-at.ts';
+import { byKey } from './by-key.ts';
 import type { Run } from './connection.ts';
 import type { Hints } from './hints.ts';
 
@@ -18,9 +19,9 @@ WITH input AS (
 held AS MATERIALIZED (
   SELECT i.*, i.started_at + round(i.duration_ms::numeric)::int8 AS finished_at, p.event_seq, p.type, p.asked, p.order_key,
          p.created_at
-    FROM pending p JOIN input i ON i.tag = p.tag AND i.id = p.id
+    FROM pending p JOIN input i ON ${byKey('p', 'i.tag', 'i.id')}
    WHERE ${heldBy('p.holder', '$20::text')} AND p.available_at = ${heldAt} AND p.extra = i.extra
-   ORDER BY p.tag, p.id FOR UPDATE OF p
+   ORDER BY i.tag, i.id FOR UPDATE OF p
 ),
 decided AS MATERIALIZED (
   SELECT h.*, e.removed_at IS NULL AS there,
@@ -39,7 +40,7 @@ decided AS MATERIALIZED (
 ),
 ends AS (
   DELETE FROM pending p USING decided d
-   WHERE p.tag = d.tag AND p.id = d.id AND d.fate IN ('delivered', 'failed', 'canceled', 'extra over')
+   WHERE ${byKey('p', 'd.tag', 'd.id')} AND d.fate IN ('delivered', 'failed', 'canceled', 'extra over')
 ),
 stays AS (
   UPDATE pending p
@@ -54,7 +55,7 @@ stays AS (
          last_status = CASE d.fate WHEN 'retry' THEN d.status ELSE p.last_status END,
          last_cause = CASE d.fate WHEN 'retry' THEN d.cause ELSE p.last_cause END
     FROM decided d
-   WHERE p.tag = d.tag AND p.id = d.id AND d.fate IN ('extra again', 'extra retry', 'retry', 'failed, asked')
+   WHERE ${byKey('p', 'd.tag', 'd.id')} AND d.fate IN ('extra again', 'extra retry', 'retry', 'failed, asked')
 ),
 ended AS (
   INSERT INTO deliveries (tag, id, event_seq, type, state, attempts, last_status, last_cause, created_at, finished_at)
@@ -206,15 +207,15 @@ const releaseText = `
 WITH given AS (
   SELECT p.tag, p.id, ${laneTime('$3::int8', '$3::int8')} AS lane_at, e.removed_at IS NOT NULL AS removed
     FROM unnest($1::text[], $2::text[]) AS i (tag, id)
-    JOIN pending p ON p.tag = i.tag AND p.id = i.id
+    JOIN pending p ON ${byKey('p', 'i.tag', 'i.id')}
     JOIN endpoints e ON e.tag = p.tag
    WHERE ${heldBy('p.holder', '$4::text')} AND p.available_at = ${heldAt}
-   ORDER BY p.tag, p.id FOR UPDATE OF p
+   ORDER BY i.tag, i.id FOR UPDATE OF p
 ),
 freed AS (
   UPDATE pending p
      SET holder = NULL, available_at = g.lane_at + ${rangeOf('p')}
-    FROM given g WHERE p.tag = g.tag AND p.id = g.id
+    FROM given g WHERE ${byKey('p', 'g.tag', 'g.id')}
 ),
 gone AS (
   INSERT INTO removed_lanes (tag) SELECT DISTINCT tag FROM given WHERE removed ORDER BY tag ON CONFLICT DO NOTHING
@@ -251,7 +252,7 @@ chosen AS MATERIALIZED (
    WHERE p.available_at < ${heldAt} ORDER BY p.tag, p.id LIMIT $1::int8 FOR UPDATE OF p SKIP LOCKED
 ),
 gone AS (
-  DELETE FROM pending p USING chosen c WHERE p.tag = c.tag AND p.id = c.id
+  DELETE FROM pending p USING chosen c WHERE ${byKey('p', 'c.tag', 'c.id')}
   RETURNING p.tag, p.id, p.event_seq, p.type, p.attempts, p.last_status, p.last_cause, p.created_at, p.extra, c.removed_at
 ),
 written AS (

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
 import { FakeClock } from '../../../test/support/fake-clock.ts';
 import { newGate } from '../../../test/support/fake-deliveries.ts';
-import { checkPlans } from '../../../test/support/plans.ts';
+import { checkPlans, checkPlansOfFew } from '../../../test/support/plans.ts';
 import { createDatabase } from '../../../test/support/postgres.ts';
 import {
   addTeam,
@@ -261,5 +261,9 @@ describe('days', () => {
 describe('plans', () => {
   test('no hot statement reads a large table from end to end, 100,000 rows in each', async () => {
     await checkPlans((await createDatabase()).url, 100_000);
+  });
+
+  test('what finds unfinished deliveries by their keys looks each up, also where it is planned while there are few', async () => {
+    await checkPlansOfFew((await createDatabase()).url);
   });
 });

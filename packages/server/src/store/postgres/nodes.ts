@@ -4,6 +4,7 @@
 import { uidLength } from '../../id.ts';
 import { StoreUnavailable } from '../errors.ts';
 import { atOnce, bornSuffix, heldAt, holderLives, laneTime, markLanes, rangeOf } from './available-at.ts';
+import { byKey } from './by-key.ts';
 import type { Run } from './connection.ts';
 
 /** How long a lease is good for, and how often it is renewed, ms. Work of a dead node is taken over within their sum. */
@@ -54,7 +55,7 @@ WITH orphans AS (
 freed AS (
   UPDATE pending p
      SET holder = NULL, available_at = o.lane_at + ${rangeOf('p')}
-    FROM orphans o WHERE p.tag = o.tag AND p.id = o.id
+    FROM orphans o WHERE ${byKey('p', 'o.tag', 'o.id')}
 ),
 gone AS (
   INSERT INTO removed_lanes (tag) SELECT DISTINCT tag FROM orphans WHERE removed ORDER BY tag ON CONFLICT DO NOTHING

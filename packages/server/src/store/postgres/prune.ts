@@ -1,5 +1,6 @@
 // Prune on PostgreSQL: partitions whose every event is older than the retention are dropped whole, unless one of their
 // deliveries is unfinished. Where the retention is shorter than a partition is wide, events leave one by one as in SQLite.
+import { byKey } from './by-key.ts';
 import type { Connections, Run } from './connection.ts';
 import { firstNumberAt } from './numbers.ts';
 
@@ -16,7 +17,7 @@ const pruneText = `
 WITH old AS (
   SELECT v.seq, v.team_id, v.id, coalesce(v.uid, v.id) AS uid FROM events v
    WHERE v.seq = ANY ($1::int8[])
-     AND NOT EXISTS (SELECT 1 FROM endpoints e JOIN pending p ON p.tag = e.tag AND p.id = coalesce(v.uid, v.id) || e.tag
+     AND NOT EXISTS (SELECT 1 FROM endpoints e JOIN pending p ON ${byKey('p', 'e.tag', 'coalesce(v.uid, v.id) || e.tag')}
                       WHERE e.team_id = v.team_id)
 ),
 keys AS (SELECT o.seq, e.tag, o.uid || e.tag AS key FROM old o JOIN endpoints e ON e.team_id = o.team_id),

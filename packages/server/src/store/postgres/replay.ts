@@ -18,6 +18,7 @@ import {
 import { StoreUnavailable } from '../errors.ts';
 import type { Claimed, ReplayRequest, ReplayStep, RunningReplay } from '../store.ts';
 import { atOnce, bornSuffix, heldAt, laneTime, markLanes, replayedOffset } from './available-at.ts';
+import { byKey } from './by-key.ts';
 import { divisionByZero, type Run, stateOf } from './connection.ts';
 import type { Hints } from './hints.ts';
 import { freeReplayed } from './nodes.ts';
@@ -85,7 +86,7 @@ asked AS (
      SET asked = p.asked + 1, replayed_at = $4, schedule_from = p.attempts,
          available_at = CASE WHEN p.available_at >= ${heldAt} THEN p.available_at WHEN p.replayed_at IS NULL THEN i.lane_now
                              ELSE i.lane_now + ${replayedOffset} END
-    FROM input i WHERE i.waits AND p.tag = i.tag AND p.id = i.id
+    FROM input i WHERE i.waits AND ${byKey('p', 'i.tag', 'i.id')}
   RETURNING p.id
 ),
 marked AS (${markLanes(`SELECT DISTINCT ${atOnce}, i.tag, i.lane_now FROM input i WHERE EXISTS (SELECT 1 FROM asked)`)}),
