@@ -199,10 +199,10 @@ export class ReplayMaker {
     const made = rows as unknown as MadeRow[];
     const [first] = made;
     if (first === undefined) return stale;
-    const byKey = new Map(chosen.map((candidate) => [candidate.key, candidate]));
+    const known = new Map(chosen.map((candidate) => [candidate.key, candidate]));
     const claimed: Claimed[] = [];
     for (const { id, version, body } of made) {
-      const candidate = byKey.get(id ?? '');
+      const candidate = known.get(id ?? '');
       if (candidate === undefined) continue;
       const { key, type, attempts } = candidate;
       this.#hints.hold(key, tag, body.length);
