@@ -148,6 +148,7 @@ describe('event types on two nodes', () => {
     t.diagnostic(
       `400 unknown types in ${Math.round(tookMs)} ms: ${looked} looks, both nodes' own among them`,
     );
-    assert.ok(looked <= 10 + tookMs / 100 + (2 * tookMs) / 3_000, `${looked} looks in ${tookMs} ms`);
+    // Ten and ten a second, both nodes' own every three seconds, and up to ten of the tests before, which it may count late.
+    assert.ok(looked <= 20 + tookMs / 100 + (2 * tookMs) / 3_000, `${looked} looks in ${tookMs} ms`);
   });
 });
