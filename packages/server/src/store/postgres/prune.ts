@@ -1,14 +1,11 @@
-// Prune on PostgreSQL: partitions whose every event is older than the retention are dropped whole, unless one of their
-// deliveries is unfinished. Where the retention is shorter than a partition is wide, events leave one by one as in SQLite.
+// Prune on PostgreSQL: by days (prune-days.ts), or where the retention is too short for that event by event, as in SQLite.
 import { byKey } from './by-key.ts';
-import type { Connections, Run } from './connection.ts';
-import { firstNumberAt } from './numbers.ts';
+import type { Connections } from './connection.ts';
+import { DayPruner } from './prune-days.ts';
 
 const dayMs = 86_400_000;
 /** Below this retention days are too coarse, and events leave one by one. */
 export const byRowBelowMs = 3 * dayMs;
-/** A drop waits no longer than this for those who read, and is tried again in the next round. */
-const dropWaitMs = 200;
 
 const looksText = `
 SELECT seq, accepted_at FROM events WHERE seq > $1 ORDER BY seq LIMIT $2`;
@@ -18,7 +15,7 @@ WITH old AS (
   SELECT v.seq, v.team_id, v.id, coalesce(v.uid, v.id) AS uid FROM events v
    WHERE v.seq = ANY ($1::int8[])
      AND NOT EXISTS (SELECT 1 FROM endpoints e JOIN pending p ON ${byKey('p', 'e.tag', 'coalesce(v.uid, v.id) || e.tag')}
-                      WHERE e.team_id = v.team_id)
+                      WHERE e.team_id = v.team_id AND p.event_seq = v.seq)
 ),
 keys AS (SELECT o.seq, e.tag, o.uid || e.tag AS key FROM old o JOIN endpoints e ON e.team_id = o.team_id),
 a AS (DELETE FROM attempts t USING keys k WHERE t.delivery_id = k.key AND t.event_seq = k.seq),
@@ -31,11 +28,13 @@ const replaysText = "DELETE FROM replays WHERE state <> 'running' AND finished_a
 export class Pruner {
   readonly #connections: Connections;
   readonly #byRowBelowMs: number;
+  readonly #days: DayPruner;
   #from = 0;
 
   constructor(connections: Connections, belowMs: number) {
     this.#connections = connections;
     this.#byRowBelowMs = belowMs;
+    this.#days = new DayPruner(connections);
   }
 
   /** Looks at up to `limit` events accepted before `before` (epoch ms); answers how many, zero at the end of a round. */
@@ -46,10 +45,7 @@ export class Pruner {
   }
 
   async #pruneEvents(before: number, limit: number, now: number): Promise<number> {
-    if (now - before >= this.#byRowBelowMs) {
-      await this.#dropDays(before);
-      return 0;
-    }
+    if (now - before >= this.#byRowBelowMs) return this.#days.prune(before, limit, now);
     const { run } = this.#connections;
     const found = await run({ name: 'oldest', text: looksText, values: [this.#from, limit] });
     const rows = found.rows as { seq: number; accepted_at: number }[];
@@ -59,32 +55,4 @@ export class Pruner {
     this.#from = old.length < limit ? 0 : (old.at(-1) ?? 0);
     return old.length < limit ? 0 : old.length;
   }
-
-  async #dropDays(before: number): Promise<void> {
-    const { rows } = await this.#connections.run({
-      name: null,
-      text: "SELECT relname AS name FROM pg_class WHERE relname LIKE 'events\\_p________' ORDER BY relname",
-      values: [],
-    });
-    for (const { name } of rows as { name: string }[]) {
-      const day = name.slice('events_p'.length);
-      const start = Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8)));
-      if (start + dayMs > before) return;
-      await this.#connections.transaction((run) => dropDay(run, day, start));
-    }
-  }
-}
-
-/** Drops a day's partitions, unless something of it is unfinished. */
-async function dropDay(run: Run, day: string, start: number): Promise<void> {
-  const plain = (text: string, values: unknown[] = []) => run({ name: null, text, values });
-  const bounds = [firstNumberAt(start), firstNumberAt(start + dayMs)];
-  const pending = await plain(
-    'SELECT 1 FROM pending WHERE event_seq >= $1 AND event_seq < $2 LIMIT 1',
-    bounds,
-  );
-  if (pending.count > 0) return;
-  await plain(`SET LOCAL lock_timeout = ${dropWaitMs}`);
-  for (const table of ['attempts', 'deliveries', 'events']) await plain(`DROP TABLE ${table}_p${day}`);
-  await plain('DELETE FROM event_ids WHERE event_seq >= $1 AND event_seq < $2', bounds);
 }
