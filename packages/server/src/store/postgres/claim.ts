@@ -136,7 +136,7 @@ heads AS MATERIALIZED (
     FROM looked k CROSS JOIN LATERAL ordered_heads(k.tag, ${orderedKeys}) h
    WHERE k.alive AND k.special AND h.available_at < ${heldAt}
      AND NOT EXISTS (SELECT 1 FROM pending b WHERE b.tag = k.tag AND b.order_key = h.order_key
-                        AND b.order_key IS NOT NULL AND b.available_at >= ${heldAt})
+                        AND b.order_key IS NOT NULL AND b.available_at >= ${heldAt} OFFSET 0)
 ),
 first_heads AS MATERIALIZED (
   SELECT h.tag, h.id, h.available_at,

@@ -42,7 +42,8 @@ logged AS (
 due AS MATERIALIZED (
   SELECT g.tag, g.id, g.finished_at FROM gone g
    WHERE g.order_key IS NOT NULL AND EXISTS (
-     SELECT 1 FROM pending p WHERE p.tag = g.tag AND p.order_key = g.order_key AND p.order_key IS NOT NULL AND p.id <> g.id)
+     SELECT 1 FROM pending p WHERE p.tag = g.tag AND p.order_key = g.order_key AND p.order_key IS NOT NULL AND p.id <> g.id
+     OFFSET 0)
 ),
 marked AS (${markLanes(`SELECT DISTINCT ${atOnce}, tag, ${heldAt} FROM due`)})
 SELECT (SELECT count(*) FROM gone) AS written,

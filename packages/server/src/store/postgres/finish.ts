@@ -208,7 +208,7 @@ WITH given AS (
   SELECT p.tag, p.id, ${laneTime('$3::int8', '$3::int8')} AS lane_at, e.removed_at IS NOT NULL AS removed
     FROM unnest($1::text[], $2::text[]) AS i (tag, id)
     JOIN pending p ON ${byKey('p', 'i.tag', 'i.id')}
-    JOIN endpoints e ON e.tag = p.tag
+    JOIN endpoints e ON e.tag = i.tag
    WHERE ${heldBy('p.holder', '$4::text')} AND p.available_at = ${heldAt}
    ORDER BY i.tag, i.id FOR UPDATE OF p
 ),
@@ -248,8 +248,12 @@ WITH lane AS (
    WHERE e.removed_at IS NOT NULL ORDER BY r.tag LIMIT 100 FOR UPDATE OF r SKIP LOCKED
 ),
 chosen AS MATERIALIZED (
-  SELECT p.tag, p.id, l.removed_at FROM lane l JOIN pending p ON p.tag = l.tag
-   WHERE p.available_at < ${heldAt} ORDER BY p.tag, p.id LIMIT $1::int8 FOR UPDATE OF p SKIP LOCKED
+  SELECT l.tag, p.id, l.removed_at
+    FROM lane l CROSS JOIN LATERAL (
+      SELECT p.id FROM pending p WHERE p.tag = l.tag AND p.available_at < ${heldAt}
+       ORDER BY p.id LIMIT $1::int8 FOR UPDATE SKIP LOCKED
+    ) p
+   LIMIT $1::int8
 ),
 gone AS (
   DELETE FROM pending p USING chosen c WHERE ${byKey('p', 'c.tag', 'c.id')}
@@ -264,7 +268,8 @@ written AS (
 ),
 empty AS (
   SELECT l.tag FROM lane l
-   WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.tag = l.tag AND NOT EXISTS (SELECT 1 FROM chosen c WHERE c.tag = p.tag AND c.id = p.id))
+   WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.tag = l.tag AND NOT EXISTS (SELECT 1 FROM chosen c WHERE c.tag = p.tag AND c.id = p.id)
+                     OFFSET 0)
 ),
 over AS (DELETE FROM removed_lanes r USING empty e WHERE r.tag = e.tag),
 unmarked AS (DELETE FROM markers m USING empty e WHERE m.tag = e.tag),

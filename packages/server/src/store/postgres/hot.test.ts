@@ -215,55 +215,20 @@ describe('two nodes at once', () => {
   });
 });
 
-describe('days', () => {
-  test('a day that is older than the retention is dropped whole, unless something of it is unfinished', async () => {
-    const { store, admin, close } = await open((await createDatabase()).url);
-    const days = async () => {
-      const { rows } = await admin.query(
-        "SELECT relname FROM pg_class WHERE relname LIKE 'events\\_p________'",
-      );
-      return rows.length;
-    };
-    const day = (n: number) => 1_767_225_600_000 + n * 86_400_000;
-    for (const [n, name] of ['20260101', '20260102', '20260103'].entries()) {
-      for (const table of ['events', 'deliveries', 'attempts']) {
-        const bound = (at: number) => (day(at) - day(0)) * 16_384;
-        await admin.query(
-          `CREATE TABLE ${table}_p${name} PARTITION OF ${table} FOR VALUES FROM (${bound(n)}) TO (${bound(n + 1)})`,
-        );
-      }
-    }
-    const seq = (n: number) => (day(n) - day(0)) * 16_384 + 5;
-    const team = await addTeam(store);
-    const { tag } = await addWebhook(store, team);
-    for (const n of [0, 1, 2]) {
-      await admin.query(
-        `INSERT INTO events (seq, team_id, id, type, created_at, created_at_given, accepted_at, test, deliveries, body)
-         VALUES (${seq(n)}, '${team}', 'event${n}', 'x', 1, 0, ${day(n)}, 0, 1, '')`,
-      );
-      await admin.query(`INSERT INTO event_ids VALUES ('${team}', 'event${n}', ${seq(n)})`);
-    }
-    await admin.query(
-      `INSERT INTO pending (tag, id, event_seq, type, available_at, bytes, created_at) VALUES ('${tag}', 'x', ${seq(1)}, 'x', 1, 1, 1)`,
-    );
-    const count = await days();
-    assert.equal(await store.prune(day(3), 10), 0);
-    assert.equal(await days(), count - 2);
-    const { rows } = await admin.query('SELECT id FROM events UNION ALL SELECT id FROM event_ids');
-    assert.deepEqual(
-      rows.map(({ id }) => id),
-      ['event1', 'event1'],
-    );
-    await close();
-  });
-});
-
 describe('plans', () => {
   test('no hot statement reads a large table from end to end, 100,000 rows in each', async () => {
     await checkPlans((await createDatabase()).url, 100_000);
   });
 
-  test('what finds unfinished deliveries by their keys looks each up, also where it is planned while there are few', async () => {
-    await checkPlansOfFew((await createDatabase()).url);
-  });
+  for (const [rows, left] of [
+    [0, false],
+    [0, true],
+    [1, false],
+    [10, true],
+  ] as const) {
+    const pages = left ? 'in many pages' : 'in as few pages';
+    test(`unfinished deliveries are looked up, each or its lane, also as planned for ${rows} ${pages}`, async () => {
+      await checkPlansOfFew((await createDatabase()).url, rows, left);
+    });
+  }
 });
