@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type FsyncProbe, startFsyncProbe } from './fsync-probe.ts';
 import type { Percentiles } from './messages.ts';
 import { percentilesOf } from './percentiles.ts';
-import { readCpuUs, readFamilyCpuUs, readFamilyWrittenBytes, readWrittenBytes } from './proc.ts';
+import { readCpuUs, readDiskWrittenBytes, readFamilyCpuUs } from './proc.ts';
 import type { Store } from './results.ts';
 import type { Running } from './targets.ts';
 import { Worker } from './worker.ts';
@@ -39,7 +39,7 @@ export interface Measurement {
   fsync: Percentiles;
   cpuMicrosPerDelivery: number;
   generatorSinkCpuShare: number;
-  /** By the server and its database, to the disk. */
+  /** To the disk, by the server and its database, and whoever else has it: the generator and the sink write nothing. */
   bytesWrittenPerDelivery: number;
   /** Of the store; on SQLite each is one fsync. */
   commitsPerEvent: number;
@@ -84,7 +84,7 @@ export class TestBed {
 
     const probe: FsyncProbe | null = order.fsyncDir === null ? null : startFsyncProbe(order.fsyncDir);
     const commitsBefore = await target.commits?.();
-    const writtenBefore = writtenBy(target);
+    const writtenBefore = writtenFor(target);
     const cpuBeforeUs = cpuOf(target);
     this.#generator.send({
       kind: 'publish',
@@ -104,7 +104,7 @@ export class TestBed {
     const fsync = percentilesOf(probe?.stop() ?? []);
     await delay(settleMs);
     const cpuUs = cpuOf(target) - cpuBeforeUs;
-    const written = writtenBy(target) - writtenBefore;
+    const written = writtenFor(target) - writtenBefore;
     const commits = (await target.commits?.()) ?? Number.NaN;
     const harnessCpuUs = published.cpuUs + drained.cpuUs;
     return {
@@ -140,9 +140,9 @@ export class TestBed {
 const cpuOf = ({ pid, databasePid }: Running): number =>
   readCpuUs(pid) + (databasePid === null ? 0 : readFamilyCpuUs(databasePid));
 
-/** Bytes that a target and its database server have sent to the disk so far. */
-const writtenBy = ({ pid, databasePid }: Running): number =>
-  readWrittenBytes(pid) + (databasePid === null ? 0 : readFamilyWrittenBytes(databasePid));
+/** Bytes that a target's disk has been given so far. */
+const writtenFor = ({ dataPath }: Running): number =>
+  dataPath === null ? 0 : readDiskWrittenBytes(dataPath);
 
 function seconds(fromUs: number, toUs: number): number {
   return (toUs - fromUs) / 1_000_000;

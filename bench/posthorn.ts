@@ -120,6 +120,7 @@ export async function startAt(
     token,
     pid: findYoungestDescendant(child.pid ?? 0),
     databasePid: database?.pid ?? null,
+    dataPath: database?.dataPath ?? dataDir,
     readyMs,
     commits: () => readCommits(port),
     call,

@@ -18,6 +18,8 @@ export interface Running {
   pid: number;
   /** The first process of its database server, null if it has none. */
   databasePid: number | null;
+  /** On the disk that it and its database write to; null if they write nothing. */
+  dataPath: string | null;
   /** How many commits its store made so far; null if it has no store. */
   commits: (() => Promise<number>) | null;
   stop(): Promise<void>;
@@ -52,6 +54,7 @@ const relay: Target = {
       token: 'none',
       pid: worker.pid,
       databasePid: null,
+      dataPath: null,
       commits: null,
       stop: () => worker.stop(),
     };
