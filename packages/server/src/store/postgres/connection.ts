@@ -171,7 +171,8 @@ export class Connections {
   constructor(options: ConnectionOptions) {
     this.#config = readConfig(options);
     this.#clock = options.clock ?? systemClock;
-    const onConnect = (session: pg.ClientBase) => flushSoon(session, options.connectMs);
+    // The pool waits for what this returns, though its types do not say so.
+    const onConnect: (session: pg.ClientBase) => unknown = (session) => flushSoon(session, options.connectMs);
     this.#pool = new pg.Pool({ ...this.#config, onConnect });
     // An idle session that breaks is replaced when it is needed.
     this.#pool.on('error', () => {});
