@@ -94,9 +94,12 @@ export async function checkPlansOfFew(url: string, rows: number, left: boolean):
     const { tag } = await addWebhook(store, team);
     await store.accept({ events: [newEvent(team)] });
     await admin.query(waiting(team, tag, 10));
-    const texts = await hotStatements(store, team, tag, async () => {
-      const asked = Date.now() + 60_000;
-      while ((await store.prune(asked, 10)) > 0);
+    const texts = await hotStatements(store, team, tag, {
+      names: ['oldest', 'prune'],
+      async run() {
+        const before = Date.now() + 60_000;
+        while ((await store.prune(before, 10)) > 0);
+      },
     });
     const fill = (from: number, count: number) => `
       INSERT INTO pending (tag, id, event_seq, type, available_at, bytes, created_at)
@@ -112,6 +115,7 @@ export async function checkPlansOfFew(url: string, rows: number, left: boolean):
       const nothing = values.map(() => 'NULL').join(', ');
       const plan = await explain(admin, `EXECUTE asked(${nothing})`, []);
       await admin.query('DEALLOCATE asked');
+      assert.doesNotMatch(plan, large, `${name}\n${plan}`);
       const lines = plan.split('\n');
       for (const [at, line] of lines.entries()) {
         const index = / using (\w+) on pending\b/.exec(line)?.[1];
@@ -174,12 +178,12 @@ async function checkPlansOf(store: Store, admin: pg.Client, rows: number): Promi
   }
 }
 
-/** Has the store carry out each hot statement; answers them with their parameters. */
+/** Has the store carry out each hot statement, and what `more` runs by statements of those names; answers them with their parameters. */
 async function hotStatements(
   store: Store,
   team: string,
   tag: string,
-  more: () => Promise<void> = () => Promise.resolve(),
+  more: { names: string[]; run(): Promise<void> } = { names: [], run: () => Promise.resolve() },
 ): Promise<Asked[]> {
   const texts: Asked[] = [];
   const query = pg.Client.prototype.query;
@@ -199,11 +203,14 @@ async function hotStatements(
     await finishOne(store, attemptOf(held, { kind: 'delivered' }));
     await store.release([{ key: other.key, tag, bytes: 1 }], startAt);
     await finishOne(store, attemptOf(failing, { kind: 'retry', at: startAt }));
-    await more();
+    await more.run();
   } finally {
     pg.Client.prototype.query = query;
   }
-  const names = new Set(texts.map(({ name }) => name));
-  for (const name of ['accept', 'claim', 'deliver', 'finish', 'known', 'release']) assert.ok(names.has(name));
+  const hot = ['accept', 'claim', 'deliver', 'finish', 'known', 'release'];
+  assert.deepEqual(
+    [...new Set(texts.map(({ name }) => name))].toSorted(),
+    [...hot, ...more.names].toSorted(),
+  );
   return texts;
 }

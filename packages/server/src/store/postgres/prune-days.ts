@@ -1,8 +1,7 @@
 // Prune by days: the partitions of a day whose every event is older than the retention are dropped whole, unless something
 // of it is unfinished. The ids that its publishers chose lie in a table of their own, since they are unique over all days,
 // and leave first, a few at a time: a drop holds the history's tables against every publish, and for as long as it lasts.
-import type { Connections, Run } from './connection.ts';
-import { stateOf } from './connection.ts';
+import { type Connections, type Run, stateOf } from './connection.ts';
 import { firstNumberAt } from './numbers.ts';
 
 const dayMs = 86_400_000;
