@@ -5,7 +5,7 @@ import { type Connections, type Run, stateOf } from './connection.ts';
 import { firstNumberAt } from './numbers.ts';
 
 const dayMs = 86_400_000;
-/** Nor may it take longer than this, once it has what it waited for. */
+/** A drop may not take longer than this once it has what it waited for. */
 const dropWithinMs = 1_000;
 /** After one that had to be given up, as beside a `pg_dump`, the next is tried so much later. */
 const dropAgainMs = 300_000;
