@@ -15,6 +15,8 @@ import { startReceiver } from './support/receiver.ts';
 const env = {
   POSTHORN_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
   POSTHORN_LOG_LEVEL: 'fatal',
+  // As `npm start` has it.
+  NODE_OPTIONS: '--v8-pool-size=0 --max-semi-space-size=16',
 };
 const publishers = 24;
 const eventsPerCall = 10;
