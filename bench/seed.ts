@@ -74,6 +74,7 @@ function makeRecord(event: NewEvent, tag: string): AttemptRecord {
     responseHeaders: 'content-length: 0\r\n',
     responseBody: null,
     truncated: false,
+    ordered: false,
   };
 }
 

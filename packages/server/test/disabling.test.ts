@@ -54,6 +54,7 @@ describe('by the clock', () => {
         responseHeaders: null,
         responseBody: null,
         truncated: false,
+        ordered: false,
       });
     }
   }

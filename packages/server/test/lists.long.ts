@@ -102,6 +102,7 @@ function attempt(event: NewEvent, tag: string, failed: boolean): AttemptRecord {
     responseHeaders: 'a: b\r\n',
     responseBody: null,
     truncated: false,
+    ordered: false,
   };
 }
 

@@ -93,6 +93,7 @@ const retryAfterOf = (response: SendResponse | null): string | null =>
 /** The record of a settled attempt and the state it causes. */
 export function record(
   task: Task,
+  endpoint: Endpoint,
   request: SendRequest,
   result: SendResult,
   settled: Settled,
@@ -114,6 +115,7 @@ export function record(
     bytes: task.body.length,
     number: task.number,
     extra: task.extra,
+    ordered: endpoint.ordered,
     next,
     startedAt: at.startedAt,
     durationMs: roundMs(timings.totalMs),

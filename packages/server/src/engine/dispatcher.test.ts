@@ -234,7 +234,7 @@ describe('records', () => {
     const bed = new DispatcherBed();
     bed.dispatcher.start();
     const now = bed.clock.now();
-    const [good, bad] = [bed.endpoint('good'), bed.endpoint('bad')];
+    const [good, bad] = [bed.endpoint('good', { ordering: 'project' }), bed.endpoint('bad')];
     bed.bear(good);
     bed.bear(bad);
     await settle();
@@ -244,12 +244,12 @@ describe('records', () => {
     assert.deepEqual(bed.news, ['evt_1 delivered', 'evt_2 retry']);
     const [delivered, failed] = bed.store.finished;
     assert.deepEqual(
-      [delivered?.next, delivered?.status, delivered?.cause],
-      [{ kind: 'delivered' }, 204, null],
+      [delivered?.next, delivered?.status, delivered?.cause, delivered?.ordered],
+      [{ kind: 'delivered' }, 204, null, true],
     );
     assert.deepEqual(
-      [failed?.next, failed?.status, failed?.cause],
-      [{ kind: 'retry', at: now + 20_000 }, 503, 'status_503'],
+      [failed?.next, failed?.status, failed?.cause, failed?.ordered],
+      [{ kind: 'retry', at: now + 20_000 }, 503, 'status_503', false],
     );
     await bed.clock.advance(19_999);
     assert.equal(bed.sender.sent.length, 2);

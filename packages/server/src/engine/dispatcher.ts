@@ -431,7 +431,7 @@ export class Dispatcher {
       if (unproven) this.#unproven -= 1;
       this.#judgeLane(lane, settled, { tookMs: result.timings.totalMs, replayed });
       const at = { startedAt, now: clock.now(), random: clock.random() };
-      const written = record(task, request, result, settled, at, settings);
+      const written = record(task, endpoint, request, result, settled, at, settings);
       this.#write(written, { task, endpoint, result, settled, next: written.next.kind });
       if (lane.waiting > 0) this.#enter(lane);
       else this.#claims.moreFor(lane);

@@ -18,6 +18,8 @@ export interface Endpoint {
   oldKey: { key: SigningKey; until: number } | null;
   maxConcurrency: number | null;
   ratePerSecond: number | null;
+  /** Whether its deliveries go in an order. */
+  ordered: boolean;
 }
 
 /** Hears of an endpoint: null if there is none, or if `fault` kept it from being read. */
@@ -142,7 +144,21 @@ export class EndpointBook {
         ? null
         : { key: signingKey(this.#openSecret(row.oldSecretSealed, place)), until: row.oldSecretUntil };
     const key = signingKey(this.#openSecret(row.secretSealed, place));
-    return { tag, id, teamId, version, url, enabled, removed, key, oldKey, maxConcurrency, ratePerSecond };
+    const ordered = row.ordering !== 'none';
+    return {
+      tag,
+      id,
+      teamId,
+      version,
+      url,
+      enabled,
+      removed,
+      key,
+      oldKey,
+      maxConcurrency,
+      ratePerSecond,
+      ordered,
+    };
   }
 
   /** After a change on this node: the next attempt reads it anew. */

@@ -18,6 +18,7 @@ const endpoint: Endpoint = {
   oldKey: null,
   maxConcurrency: null,
   ratePerSecond: null,
+  ordered: false,
 };
 
 const task = (key: string): Task => ({

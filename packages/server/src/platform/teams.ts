@@ -12,42 +12,68 @@ import { commit, type Platform } from './platform.ts';
 import { userIdOf } from './users.ts';
 
 const rememberMs = 1_000;
+/** One that is in use is read again from this age on, while what is known of it still serves. */
+const renewMs = 500;
 /** The slug of the team that the first start makes, which is meant where the operator names none. */
 export const defaultSlug = 'default';
+
+type Team = Row<'teams'>;
 
 export class TeamBook {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #known = new LRUCache<string, { team: Row<'teams'>; readAt: number }>({ max: 10_000 });
+  readonly #known = new LRUCache<string, { team: Team; readAt: number; renewed: boolean }>({ max: 10_000 });
+  /** Teams that are being read: who asks meanwhile is answered with the others. */
+  readonly #looks = new Map<string, Promise<Team | null>>();
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
   }
 
-  find(by: 'id' | 'slug', value: string): Row<'teams'> | Promise<Row<'teams'> | null> {
+  find(by: 'id' | 'slug', value: string): Team | Promise<Team | null> {
     const known = this.#known.get(`${by} ${value}`);
-    if (known !== undefined && this.#clock.monotonic() - known.readAt < rememberMs) return known.team;
-    return this.#look(by, value);
+    const age = known === undefined ? rememberMs : this.#clock.monotonic() - known.readAt;
+    if (known === undefined || age >= rememberMs) return this.#look(by, value);
+    if (age >= renewMs && !known.renewed) {
+      known.renewed = true;
+      // Whoever asks after its second is over hears what is wrong.
+      this.#look(by, value).catch(() => {});
+    }
+    return known.team;
   }
 
-  async #look(by: 'id' | 'slug', value: string): Promise<Row<'teams'> | null> {
+  #look(by: 'id' | 'slug', value: string): Promise<Team | null> {
+    const key = `${by} ${value}`;
+    const underWay = this.#looks.get(key);
+    if (underWay !== undefined) return underWay;
     const readAt = this.#clock.monotonic();
-    const team = await findTeam(this.#store, by, value);
-    if (team !== null) this.#known.set(`${by} ${value}`, { team, readAt });
-    return team;
+    const look = findTeam(this.#store, by, value)
+      .then((team) => {
+        // Not what was read before a change on this node.
+        if (this.#looks.get(key) !== look) return team;
+        if (team === null) this.#known.delete(key);
+        else this.#known.set(key, { team, readAt, renewed: false });
+        return team;
+      })
+      .finally(() => {
+        if (this.#looks.get(key) === look) this.#looks.delete(key);
+      });
+    this.#looks.set(key, look);
+    return look;
   }
 
   /** Forgets what was remembered, after a team changed on this node. */
   forget(): void {
     this.#known.clear();
+    this.#looks.clear();
   }
 
   /**
    * The team that a call is for: by `teamId` or `slug`, else the token's own, else `default`. At once where it is remembered.
    * @throws ApiError forbidden for another team than the token's; not_found when the operator names none that exists
    */
-  ofCall(actor: Actor, query: { teamId?: string; slug?: string }): Row<'teams'> | Promise<Row<'teams'>> {
+  ofCall(actor: Actor, query: { teamId?: string; slug?: string }): Team | Promise<Team> {
     const [by, value] = which(actor, query);
     const known = this.find(by, value);
     return known instanceof Promise

@@ -105,6 +105,8 @@ export interface Lease {
 export interface AttemptRecord extends Lease {
   number: number;
   extra: boolean;
+  /** Whether the next of its order may wait for it. */
+  ordered: boolean;
   next: Next;
   startedAt: number;
   durationMs: number;

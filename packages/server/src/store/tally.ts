@@ -110,7 +110,7 @@ export class Tally {
   }
 
   /** Counts an attempt that was written, and the end that it brought its delivery, if any. */
-  attempt(record: Omit<AttemptRecord, 'requestHeaders'>, end: EndState | null): void {
+  attempt(record: Omit<AttemptRecord, 'requestHeaders' | 'ordered'>, end: EndState | null): void {
     const { startedAt, durationMs, status, cause, detail, url } = record;
     const at = startedAt + Math.round(durationMs);
     const endpoint = this.#of(record.tag);

@@ -265,6 +265,7 @@ export function attemptOf(held: Held, next: Next, endedAt = startAt): AttemptRec
     responseHeaders: 'content-type: text/plain\r\n',
     responseBody: Buffer.from(success ? 'ok' : 'no'),
     truncated: false,
+    ordered: false,
   };
 }
 

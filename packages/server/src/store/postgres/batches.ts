@@ -14,8 +14,8 @@ export interface BatchRules<Item, Result> {
   most: number;
   mostBytes: number;
   bytesOf(item: Item): number;
-  /** Items alone wait this long for company, ms, unless so many wait already. */
-  waitMs: number;
+  /** How long items wait for company, ms, after a statement that carried `last` of them, unless `enough` wait already. */
+  waitMs(last: number): number;
   enough: number;
   /** What an item takes up: no statement has two that take up the same. */
   keysOf(item: Item): string[];
@@ -27,6 +27,7 @@ export class Batches<Item, Result> {
   readonly #rules: BatchRules<Item, Result>;
   #waiting: Waiting<Item, Result>[] = [];
   #running = false;
+  #last = 0;
   #scheduled = false;
   #timer: Timer | null = null;
   #onEmpty: (() => void)[] = [];
@@ -57,8 +58,9 @@ export class Batches<Item, Result> {
   }
 
   #schedule(): void {
-    const { clock, waitMs, enough } = this.#rules;
+    const { clock, enough } = this.#rules;
     if (this.#running || this.#scheduled) return;
+    const waitMs = this.#rules.waitMs(this.#last);
     if (waitMs > 0 && this.#waiting.length < enough) {
       this.#timer ??= clock.after(waitMs, () => this.flush());
       return;
@@ -97,6 +99,7 @@ export class Batches<Item, Result> {
     const batch = this.#take();
     if (batch.length > 0) {
       this.#running = true;
+      this.#last = batch.length;
       await this.#serve(batch);
       this.#running = false;
     }

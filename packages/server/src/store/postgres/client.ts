@@ -44,6 +44,12 @@ import { readFigures, redeliver } from './upkeep.ts';
 
 /** How many publish calls one statement carries at the most. */
 const callsPerStatement = 500;
+/**
+ * While calls share statements they wait so long for company, ms for each other node that is alive and at the most: each has
+ * the fewer calls, and the database as many statements as they make of them.
+ */
+const gatherMs = 2.5;
+const mostGatherMs = 20;
 /** Other nodes hear of new work from each node at most once in so many ms. */
 const notifyEveryMs = 20;
 /** How long, and how often, deliveries are looked for whose publish was not answered, ms. */
@@ -66,16 +72,16 @@ class PostgresStore extends PostgresDeliveries implements Store {
   readonly #doubtful = new Map<string, number>();
   #doubtTimer: Timer | null = null;
 
-  constructor(connections: Connections, options: PostgresOptions, node: string | null) {
-    super(connections, new Hints(), node, options.pruneByRowBelowMs);
+  constructor(connections: Connections, hints: Hints, options: PostgresOptions, node: string | null) {
+    super(connections, hints, node, options.pruneByRowBelowMs);
     this.#options = options;
     this.#accepts = new Batches({
       clock,
       most: callsPerStatement,
       mostBytes: bytesPerStatement,
       bytesOf,
-      waitMs: 0,
-      enough: 1,
+      waitMs: (last) => (last > 1 ? Math.min(this.hints.others * gatherMs, mostGatherMs) : 0),
+      enough: callsPerStatement,
       keysOf: idsOf,
       run: (items) => this.#acceptAll(items),
     });
@@ -237,8 +243,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     await migrate(connections);
     const node = options.delivers ? newAlphanumeric(16) : null;
     if (node !== null) await enterNode(connections.run, node);
-    await rescue(connections.run, options.now, true);
-    const store = new PostgresStore(connections, options, node);
+    const { living } = await rescue(connections.run, options.now, true);
+    const hints = new Hints();
+    hints.noteLiving(living, node !== null);
+    const store = new PostgresStore(connections, hints, options, node);
     await store.warm();
     return store;
   } catch (error) {

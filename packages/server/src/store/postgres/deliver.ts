@@ -9,8 +9,9 @@ import type { Run } from './connection.ts';
 import { finishedAtOf, storable } from './finish.ts';
 import type { Hints } from './hints.ts';
 
-/** Whether a record is of that kind. */
-export const isPlain = ({ next, extra }: AttemptRecord): boolean => next.kind === 'delivered' && !extra;
+/** Whether a record is of that kind, and no other delivery waits for it. */
+export const isPlain = ({ next, extra, ordered }: AttemptRecord): boolean =>
+  next.kind === 'delivered' && !extra && !ordered;
 
 // The input is in the order of the keys, in which every statement locks rows.
 const text = `

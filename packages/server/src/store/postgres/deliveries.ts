@@ -32,8 +32,10 @@ import { holdLane, readEndpoints, sweep } from './upkeep.ts';
 const attemptsPerStatement = 512;
 /** How many bytes a statement carries at the most: they must reach the database within a publisher's deadline. */
 export const bytesPerStatement = 4 * 1024 * 1024;
-/** Finished attempts wait this long for company: nobody waits for their commit. */
+/** Finished attempts wait so long for company, ms; those that delivered for each node, for nobody waits for their commit. */
 const finishesWaitMs = 10;
+const deliveriesWaitMs = 50;
+const mostDeliveriesWaitMs = 200;
 const enoughFinishes = 256;
 /**
  * So many sessions of a thread have planned its statements before a node that accepts says that it is ready, and before one that
@@ -92,13 +94,13 @@ export class PostgresDeliveries implements DeliveryStore {
     this.#pruner = new Pruner(connections, pruneByRowBelowMs);
     this.#figures = new FigureWriter(connections.run, hints.tally, clock);
     this.#replayMaker = new ReplayMaker(connections.run, hints);
-    const batches = (write: typeof finishBatch) =>
+    const batches = (write: typeof finishBatch, waitMs: () => number) =>
       new Batches<AttemptRecord, FinishOutcome>({
         clock,
         most: attemptsPerStatement,
         mostBytes: bytesPerStatement,
         bytesOf: ({ responseBody }) => responseBody?.length ?? 0,
-        waitMs: finishesWaitMs,
+        waitMs,
         enough: enoughFinishes,
         keysOf: keyOfRecord,
         run: async (records) => {
@@ -107,8 +109,10 @@ export class PostgresDeliveries implements DeliveryStore {
           return outcomes;
         },
       });
-    this.#deliveries = batches(deliverBatch);
-    this.#finishes = batches(finishBatch);
+    this.#deliveries = batches(deliverBatch, () =>
+      Math.min(deliveriesWaitMs * (1 + this.hints.others), mostDeliveriesWaitMs),
+    );
+    this.#finishes = batches(finishBatch, () => finishesWaitMs);
   }
 
   protected count(rows: number): void {

@@ -13,6 +13,8 @@ export class Hints {
   /** What this thread has counted for the figures since it last wrote them. */
   readonly tally = new Tally();
   readonly floors: Floors;
+  /** How many other nodes that send are alive, as the last look found. */
+  others = 0;
   protected readonly room = new Room();
   protected readonly held = new Map<string, { tag: string; bytes: number }>();
   readonly #closed = new Set<string>();
@@ -63,6 +65,11 @@ export class Hints {
   /** Hears that a claim has raised the floors. */
   noteFloors(): void {}
 
+  /** Hears how many nodes that send are alive; `self`: this one is among them. */
+  noteLiving(living: number, self: boolean): void {
+    this.others = Math.max(0, living - (self ? 1 : 0));
+  }
+
   /** Everything held is forgotten: the lease of this process has ended. */
   dropAll(): void {
     for (const key of this.held.keys()) this.letGo(key);
@@ -91,6 +98,8 @@ export class Hints {
 export type HintMessage = {
   /** Where markers begin, as far as the thread that claims knows. */
   floors: { number: number; dueAt: number } | null;
+  /** How many other nodes are alive, where that has been looked at. */
+  others: number | null;
   let: string[];
   open: [tag: string, open: boolean][];
   behind: [tag: string, behind: boolean][];
@@ -100,7 +109,15 @@ export type HintMessage = {
   news: News[];
 };
 
-const nothing = (): HintMessage => ({ floors: null, let: [], open: [], behind: [], name: null, news: [] });
+const nothing = (): HintMessage => ({
+  floors: null,
+  others: null,
+  let: [],
+  open: [],
+  behind: [],
+  name: null,
+  news: [],
+});
 
 /** The hints of the thread that sends: what it claims is its own; what was born is let go where it was made. */
 export class SenderHints extends Hints {
@@ -130,6 +147,13 @@ export class SenderHints extends Hints {
     const { number, dueAt } = this.floors;
     this.#tell((message) => {
       message.floors = { number, dueAt };
+    });
+  }
+
+  override noteLiving(living: number, self: boolean): void {
+    super.noteLiving(living, self);
+    this.#tell((message) => {
+      message.others = this.others;
     });
   }
 
@@ -170,6 +194,7 @@ export function followHints(
   port.on('message', (message: HintMessage) => {
     for (const key of message.let) hints.letGo(key);
     if (message.floors !== null) Object.assign(hints.floors, message.floors);
+    if (message.others !== null) hints.others = message.others;
     if (message.name !== null) {
       hints.dropAll();
       onName(message.name);

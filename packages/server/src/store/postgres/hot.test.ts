@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { until } from '../../../test/support/calls.ts';
 import { FakeClock } from '../../../test/support/fake-clock.ts';
 import { newGate } from '../../../test/support/fake-deliveries.ts';
 import { checkPlans, checkPlansOfFew } from '../../../test/support/plans.ts';
@@ -21,7 +22,7 @@ import {
 import type { Store } from '../store.ts';
 import { openPostgresStore } from './client.ts';
 import { Connections, type Run } from './connection.ts';
-import { attachPostgres } from './sender.ts';
+import { attachPostgres, type PostgresAttachment } from './sender.ts';
 
 const connectionTo = (url: string) => ({ url, size: 4, deadlineMs: 60_000, connectMs: 5_000 });
 
@@ -173,6 +174,79 @@ describe('statements on the wire', () => {
     assert.deepEqual(sent.splice(0), ['claim']);
     await Promise.all(again.map((one) => finishOne(store, attemptOf(one, { kind: 'delivered' }))));
     assert.deepEqual(sent.splice(0), ['deliver']);
+  });
+
+  test('calls that share statements wait for company where other nodes are alive, and only there', async () => {
+    const accepts = async (others: number) => {
+      const { url } = await createDatabase();
+      const openOne = () =>
+        openPostgresStore({ connection: connectionTo(url), now: startAt, delivers: false });
+      await (await openOne()).close();
+      const admin = new pg.Client({ connectionString: url });
+      await admin.connect();
+      await admin.query(
+        "INSERT INTO nodes (id, lease_until) SELECT 'other' || i, now() + interval '1 hour' FROM generate_series(1, $1) i",
+        [others],
+      );
+      await admin.end();
+      const store = await openOne();
+      const team = await addTeam(store);
+      const accept = () => store.accept({ events: [newEvent(team)] });
+      await Promise.all([accept(), accept()]);
+      sent.length = 0;
+      const first = accept();
+      // By now a call that does not wait has gone.
+      await new Promise(setImmediate);
+      await Promise.all([first, accept()]);
+      const count = sent.filter((name) => name === 'accept').length;
+      await store.close();
+      return count;
+    };
+    assert.equal(await accepts(0), 2);
+    let count = 0;
+    // A machine that stands still for as long as a call waits looks as if it did not.
+    for (let tries = 0; tries < 10 && count !== 1; tries++) count = await accepts(20);
+    assert.equal(count, 1);
+  });
+
+  test('a node hears of others that come and go each time its lease is renewed', async () => {
+    const { url } = await createDatabase();
+    const { store, admin, close } = await open(url);
+    const sender = await attachPostgres((store as unknown as { connect(): PostgresAttachment }).connect());
+    const team = await addTeam(store);
+    const accept = () => store.accept({ events: [newEvent(team)] });
+    const waits = async () => {
+      await Promise.all([accept(), accept()]);
+      sent.length = 0;
+      const first = accept();
+      await new Promise(setImmediate);
+      await Promise.all([first, accept()]);
+      return sent.filter((name) => name === 'accept').length === 1;
+    };
+    assert.equal(await waits(), false);
+    await admin.query(
+      "INSERT INTO nodes (id, lease_until) SELECT 'other' || i, now() + interval '1 hour' FROM generate_series(1, 20) i",
+    );
+    await until(waits, (does) => does);
+    await admin.query("UPDATE nodes SET lease_until = now() WHERE id LIKE 'other%'");
+    await until(waits, (does) => !does);
+    await sender.close();
+    await close();
+  });
+
+  test('a delivered attempt waits longer for company than one that another delivery may wait for', async () => {
+    const { store } = opened;
+    const team = await addTeam(store);
+    await addWebhook(store, team);
+    const [plain, ordered] = [
+      await publishHeld(store, newEvent(team)),
+      await publishHeld(store, newEvent(team)),
+    ];
+    sent.length = 0;
+    const delivered = finishOne(store, attemptOf(plain, { kind: 'delivered' }));
+    const next = finishOne(store, { ...attemptOf(ordered, { kind: 'delivered' }), ordered: true });
+    await Promise.all([delivered, next]);
+    assert.deepEqual(sent.splice(0), ['finish', 'deliver']);
   });
 });
 

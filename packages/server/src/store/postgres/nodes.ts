@@ -42,7 +42,9 @@ export async function leaveNode(run: Run, id: string): Promise<void> {
   await run({ name: null, text: 'UPDATE nodes SET lease_until = now() WHERE id = $1', values: [id] });
 }
 
-const expiredText = 'DELETE FROM nodes WHERE lease_until <= now() RETURNING id';
+const censusText = `
+WITH dead AS (DELETE FROM nodes WHERE lease_until <= now() RETURNING id)
+SELECT (SELECT count(*) FROM dead) AS dead, (SELECT count(*) FROM nodes WHERE lease_until > now()) AS living`;
 
 /** Frees held rows for which `condition` holds, due at $1 (epoch ms). */
 const freeText = (condition: string): string => `
@@ -97,12 +99,17 @@ export async function freeClaimed(run: Run, now: number, node: string, known: st
 /**
  * Takes over what nodes without a lease held: due at `now` (epoch ms). Looks through all pending work, and therefore only
  * when a lease has ended, or `always`.
- * @returns how many deliveries there were
+ * @returns how many deliveries there were, and how many nodes that send are alive
  */
-export async function rescue(run: Run, now: number, always: boolean): Promise<number> {
-  const { count } = await run({ name: 'expired', text: expiredText, values: [] });
-  if (count === 0 && !always) return 0;
-  return countOf(await run({ name: 'rescue', text: rescueText, values: [now] }));
+export async function rescue(
+  run: Run,
+  now: number,
+  always: boolean,
+): Promise<{ deliveries: number; living: number }> {
+  const { rows } = await run({ name: 'census', text: censusText, values: [] });
+  const { dead, living } = rows[0] as { dead: number; living: number };
+  if (dead === 0 && !always) return { deliveries: 0, living };
+  return { deliveries: countOf(await run({ name: 'rescue', text: rescueText, values: [now] })), living };
 }
 
 /** A notification that is lost is made up for by those who look by themselves. */

@@ -84,7 +84,8 @@ class PostgresSender extends PostgresDeliveries {
     const askedAt = clock.monotonic();
     try {
       if (this.node !== null) await this.#renew(this.node, askedAt);
-      await rescue(this.connections.run, clock.now(), false);
+      const { living } = await rescue(this.connections.run, clock.now(), false);
+      this.#told.noteLiving(living, this.node !== null);
       if (askedAt - this.#partitionsAt < partitionsEveryMs) return;
       await keepPartitions(this.connections);
       this.#partitionsAt = askedAt;

@@ -26,6 +26,7 @@ const record: fc.Arbitrary<AttemptRecord> = fc.record(
     bytes: fc.maxSafeNat(),
     number: fc.nat(),
     extra: fc.boolean(),
+    ordered: fc.constant(false),
     next,
     startedAt: fc.maxSafeNat(),
     durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
@@ -45,6 +46,7 @@ const record: fc.Arbitrary<AttemptRecord> = fc.record(
 const unpacked = (packed: PackedAttempts): AttemptRecord[] =>
   unpackAttempts(packed).map((attempt) => ({
     ...attempt,
+    ordered: false,
     requestHeaders: Buffer.from(attempt.requestHeaders).toString('utf8'),
     responseBody: attempt.responseBody === null ? null : Uint8Array.from(attempt.responseBody),
   }));

@@ -16,8 +16,11 @@ export interface PackedAttempts {
   bytes: Uint8Array;
 }
 
-/** As it arrives: headers are bytes, since all that happens to them there is that they are written. */
-export interface ArrivedAttempt extends Omit<AttemptRecord, 'requestHeaders'> {
+/**
+ * As it arrives: headers are bytes, since all that happens to them there is that they are written. Nothing waits for company
+ * there, so that it does not matter who waits for it.
+ */
+export interface ArrivedAttempt extends Omit<AttemptRecord, 'requestHeaders' | 'ordered'> {
   requestHeaders: Uint8Array;
 }
 

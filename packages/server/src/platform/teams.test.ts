@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeClock, settle } from '../../test/support/fake-clock.ts';
+import type { Row } from '../store/control/tables.ts';
+import { StoreUnavailable } from '../store/errors.ts';
+import { queries } from '../store/postgres/deliveries.ts';
+import type { Store } from '../store/store.ts';
+import { TeamBook } from './teams.ts';
+
+/** A store of which only the read is there, each ended by the test: what it finds is tested with real ones. */
+function setUp() {
+  const clock = new FakeClock();
+  const looks: { end(name: string | null): Promise<void>; fail(): Promise<void> }[] = [];
+  const store = {
+    queries,
+    read: () =>
+      new Promise((resolve, reject) => {
+        looks.push({
+          end(name) {
+            resolve(name === null ? [] : [{ name }]);
+            return settle();
+          },
+          fail() {
+            reject(new StoreUnavailable('away'));
+            return settle();
+          },
+        });
+      }),
+  } as unknown as Store;
+  const book = new TeamBook(store, clock);
+  /** The name of the team as the book has it now; `waits` where it has to be read. */
+  const now = (): string => {
+    const found = book.find('id', 'team_1');
+    return found instanceof Promise ? 'waits' : found.name;
+  };
+  const ask = async () => (await (book.find('id', 'team_1') as Promise<Row<'teams'> | null>))?.name;
+  return { clock, looks, book, now, ask };
+}
+
+test('whoever asks while a team is read is answered with the others', async () => {
+  const { looks, ask, now } = setUp();
+  const asked = [ask(), ask(), ask()];
+  assert.equal(looks.length, 1);
+  await looks[0]?.end('one');
+  assert.deepEqual(await Promise.all(asked), ['one', 'one', 'one']);
+  assert.equal(now(), 'one');
+  assert.equal(looks.length, 1);
+});
+
+test('one that is in use is read again before its second is over, once, and nobody waits for that', async () => {
+  const { clock, looks, now, ask } = setUp();
+  const first = ask();
+  await looks[0]?.end('one');
+  await first;
+  await clock.advance(499);
+  assert.equal(now(), 'one');
+  assert.equal(looks.length, 1);
+  await clock.advance(1);
+  assert.deepEqual([now(), now(), looks.length], ['one', 'one', 2]);
+  await looks[1]?.end('two');
+  assert.equal(now(), 'two');
+  await clock.advance(1_000);
+  assert.equal(now(), 'waits');
+});
+
+test('one that could not be read again serves until its second is over, and no longer', async () => {
+  const { clock, looks, now, ask } = setUp();
+  const first = ask();
+  await looks[0]?.end('one');
+  await first;
+  await clock.advance(600);
+  now();
+  await looks[1]?.fail();
+  await clock.advance(399);
+  assert.equal(now(), 'one');
+  assert.equal(looks.length, 2);
+  await clock.advance(1);
+  const again = assert.rejects(ask(), StoreUnavailable);
+  await looks[2]?.fail();
+  await again;
+});
+
+test('a change while it is being read: what was read before it is not remembered', async () => {
+  const { looks, book, now, ask } = setUp();
+  const before = ask();
+  book.forget();
+  const after = ask();
+  assert.equal(looks.length, 2);
+  await looks[1]?.end('new');
+  await looks[0]?.end('old');
+  assert.deepEqual([await before, await after, now()], ['old', 'new', 'new']);
+});
+
+test('a team that is gone is not remembered', async () => {
+  const { clock, looks, now, ask } = setUp();
+  const first = ask();
+  await looks[0]?.end('one');
+  await first;
+  await clock.advance(500);
+  now();
+  await looks[1]?.end(null);
+  assert.equal(now(), 'waits');
+});

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeClock } from '../../../test/support/fake-clock.ts';
+import { Batches } from './batches.ts';
+
+interface Bed {
+  clock: FakeClock;
+  batches: Batches<string, string>;
+  /** What each statement so far carried. */
+  carried: string[][];
+  /** Ends the statement that is under way. */
+  end(): void;
+}
+
+function bed(waitMs: (last: number) => number, enough = 4): Bed {
+  const clock = new FakeClock();
+  const carried: string[][] = [];
+  let end = () => {};
+  const batches = new Batches<string, string>({
+    clock,
+    most: 10,
+    mostBytes: 1_000,
+    bytesOf: () => 1,
+    waitMs,
+    enough,
+    keysOf: () => [],
+    run: (items) => {
+      carried.push(items);
+      return new Promise((resolve) => {
+        end = () => resolve(items);
+      });
+    },
+  });
+  return { clock, batches, carried, end: () => end() };
+}
+
+test('what is asked for while a statement is under way goes together with the next one', async () => {
+  const { clock, batches, carried, end } = bed(() => 0);
+  const first = batches.add('a');
+  await clock.advance(0);
+  const others = [batches.add('b'), batches.add('c')];
+  await clock.advance(1_000);
+  assert.deepEqual(carried, [['a']]);
+  end();
+  assert.equal(await first, 'a');
+  await clock.advance(0);
+  end();
+  assert.deepEqual(await Promise.all(others), ['b', 'c']);
+  assert.deepEqual(carried, [['a'], ['b', 'c']]);
+});
+
+test('how long items wait for company follows what the statement before carried, and enough of them do not wait', async () => {
+  const { clock, batches, carried, end } = bed((last) => (last > 1 ? 10 : 0));
+  void batches.add('a');
+  await clock.advance(0);
+  end();
+  void batches.add('b');
+  void batches.add('c');
+  await clock.advance(0);
+  end();
+  // Two shared a statement: the next one waits.
+  await clock.advance(0);
+  void batches.add('d');
+  await clock.advance(9);
+  assert.deepEqual(carried, [['a'], ['b', 'c']]);
+  void batches.add('e');
+  await clock.advance(1);
+  assert.deepEqual(carried.at(-1), ['d', 'e']);
+  end();
+  await clock.advance(0);
+  for (const item of ['f', 'g', 'h', 'i']) void batches.add(item);
+  await clock.advance(0);
+  assert.deepEqual(carried.at(-1), ['f', 'g', 'h', 'i']);
+  end();
+  // One that waited in vain lets the next one go at once.
+  await clock.advance(0);
+  void batches.add('j');
+  await clock.advance(10);
+  end();
+  await clock.advance(0);
+  void batches.add('k');
+  await clock.advance(0);
+  assert.deepEqual(carried.slice(-2), [['j'], ['k']]);
+});
+
+test('what waits for company goes at once where somebody needs it written', async () => {
+  const { clock, batches, carried, end } = bed(() => 50);
+  void batches.add('a');
+  await clock.advance(0);
+  assert.deepEqual(carried, []);
+  const drained = batches.drain();
+  assert.deepEqual(carried, [['a']]);
+  end();
+  await drained;
+});
