@@ -46,7 +46,9 @@ import { readFigures, redeliver } from './upkeep.ts';
 const callsPerStatement = 500;
 /**
  * While calls share statements they wait so long for company, ms for each other node that is alive and at the most: each has
- * the fewer calls, and the database as many statements as they make of them.
+ * the fewer calls, and the database as many statements as they make of them. Accepts a second of one, two and three nodes on
+ * two cores: 115, 173 and 203 without, 123, 119 and 107 so, and with twice as long 65 for three, but no more deliveries.
+ * One alone does not wait: with 5 ms a publish took 20 for 19 and nothing was gained.
  */
 const gatherMs = 2.5;
 const mostGatherMs = 20;

@@ -32,7 +32,11 @@ import { holdLane, readEndpoints, sweep } from './upkeep.ts';
 const attemptsPerStatement = 512;
 /** How many bytes a statement carries at the most: they must reach the database within a publisher's deadline. */
 export const bytesPerStatement = 4 * 1024 * 1024;
-/** Finished attempts wait so long for company, ms; those that delivered for each node, for nobody waits for their commit. */
+/**
+ * Finished attempts wait so long for company, ms; those that delivered so much longer for each node, since nobody waits for their
+ * commit. In turn with 10 ms for all: 10,500 and 11,600 deliveries a second of one node in a closed loop, and 8,700 and 9,500;
+ * statements that write them, of one, two and three nodes: 45, 90 and 126 a second before, 35, 35 and 32 so.
+ */
 const finishesWaitMs = 10;
 const deliveriesWaitMs = 50;
 const mostDeliveriesWaitMs = 200;
