@@ -1,14 +1,9 @@
 // Which store there is: PostgreSQL where DATABASE_URL is set, else SQLite in the data directory. Everything above knows
-// only the seam in store.ts.
+// only the seam in store.ts. The one in use is loaded alone.
 import { StoreError } from './errors.ts';
 import type { Migrated } from './migrations.ts';
-import { migratePostgresStore, openPostgresStore } from './postgres/client.ts';
-import { attachPostgres, type PostgresAttachment } from './postgres/sender.ts';
-import {
-  attachDeliveryStore as attachSqlite,
-  openSqliteStore,
-  type SqliteAttachment,
-} from './sqlite/client.ts';
+import type { PostgresAttachment } from './postgres/sender.ts';
+import type { SqliteAttachment } from './sqlite/client.ts';
 import type { DeliveryStore, Store } from './store.ts';
 
 /** A publisher waits no longer than this for a session with the database. */
@@ -39,7 +34,11 @@ export type OpenedStore = Store & { connect(): StoreAttachment };
  */
 export async function openStore(options: StoreOptions): Promise<OpenedStore> {
   const { path, databaseUrl, now, delivers } = options;
-  if (databaseUrl === null) return openSqliteStore({ path, now, delivers });
+  if (databaseUrl === null) {
+    const { openSqliteStore } = await import('./sqlite/client.ts');
+    return openSqliteStore({ path, now, delivers });
+  }
+  const { openPostgresStore } = await import('./postgres/client.ts');
   return openPostgresStore({ connection: connectionOf(databaseUrl, options), now, delivers });
 }
 
@@ -61,10 +60,16 @@ export async function migratePostgres(
   options: Pick<StoreOptions, 'databaseUrl' | 'databaseConnections' | 'databaseTimeoutMs'>,
 ): Promise<Migrated> {
   if (options.databaseUrl === null) throw new StoreError('DATABASE_URL is not set.');
+  const { migratePostgresStore } = await import('./postgres/client.ts');
   return migratePostgresStore(connectionOf(options.databaseUrl, options));
 }
 
 /** The delivering half of the store, in the thread that was given an attachment. */
 export async function attachDeliveryStore(attachment: StoreAttachment): Promise<DeliveryStore> {
-  return attachment.kind === 'sqlite' ? attachSqlite(attachment) : attachPostgres(attachment);
+  if (attachment.kind === 'sqlite') {
+    const sqlite = await import('./sqlite/client.ts');
+    return sqlite.attachDeliveryStore(attachment);
+  }
+  const { attachPostgres } = await import('./postgres/sender.ts');
+  return attachPostgres(attachment);
 }
