@@ -23,7 +23,7 @@ function bed(waitMs: (last: number) => number, enough = 4): Bed {
     bytesOf: () => 1,
     waitMs,
     enough,
-    keysOf: () => [],
+    keysOf: (item) => [item],
     run: (items) => {
       carried.push(items);
       return new Promise((resolve) => {
@@ -88,8 +88,15 @@ test('what waits for company goes at once where somebody needs it written', asyn
   void batches.add('a');
   await clock.advance(0);
   assert.deepEqual(carried, []);
-  const drained = batches.drain();
+  batches.flushFor('b');
+  assert.deepEqual(carried, []);
+  batches.flushFor('a');
   assert.deepEqual(carried, [['a']]);
+  end();
+  await clock.advance(0);
+  void batches.add('b');
+  const drained = batches.drain();
+  assert.deepEqual(carried, [['a'], ['b']]);
   end();
   await drained;
 });

@@ -50,6 +50,11 @@ export class Batches<Item, Result> {
     void this.#run();
   }
 
+  /** The same where an item that takes up `key` is among it. */
+  flushFor(key: string): void {
+    if (this.#waiting.some(({ item }) => this.#rules.keysOf(item).includes(key))) this.flush();
+  }
+
   /** Resolves when nothing waits and nothing is under way. */
   async drain(): Promise<void> {
     this.flush();

@@ -131,7 +131,10 @@ export class PostgresDeliveries implements DeliveryStore {
   }
 
   finish(record: AttemptRecord, done: (outcome: FinishOutcome | Error) => void): void {
-    (isPlain(record) ? this.#deliveries : this.#finishes).add(record).then(done, done);
+    const plain = isPlain(record);
+    // Of two results of one attempt the first is written.
+    if (!plain) this.#deliveries.flushFor(record.key);
+    (plain ? this.#deliveries : this.#finishes).add(record).then(done, done);
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
