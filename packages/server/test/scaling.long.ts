@@ -25,11 +25,7 @@ const env = {
 const publishers = 24;
 const eventsPerCall = 10;
 const endpoints = 10;
-/**
- * Until the code of three processes is compiled, each with a third of the load: after 4 s it takes them 17 of 100 µs of the
- * processor for a delivery, and 9 of 75 after 10.
- */
-const warmUpMs = 10_000;
+const warmUpMs = 4_000;
 const windowMs = 12_000;
 const rounds = 3;
 const most = 3;

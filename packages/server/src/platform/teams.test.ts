@@ -34,7 +34,13 @@ function setUp() {
     return found instanceof Promise ? 'waits' : found.name;
   };
   const ask = async () => (await (book.find('id', 'team_1') as Promise<Row<'teams'> | null>))?.name;
-  return { clock, looks, book, now, ask };
+  /** Has the book read the team for the first time. */
+  const remember = async (name: string) => {
+    const asked = ask();
+    await looks[0]?.end(name);
+    await asked;
+  };
+  return { clock, looks, book, now, ask, remember };
 }
 
 test('whoever asks while a team is read is answered with the others', async () => {
@@ -48,10 +54,8 @@ test('whoever asks while a team is read is answered with the others', async () =
 });
 
 test('one that is in use is read again before its second is over, once, and nobody waits for that', async () => {
-  const { clock, looks, now, ask } = setUp();
-  const first = ask();
-  await looks[0]?.end('one');
-  await first;
+  const { clock, looks, now, remember } = setUp();
+  await remember('one');
   await clock.advance(499);
   assert.equal(now(), 'one');
   assert.equal(looks.length, 1);
@@ -64,10 +68,8 @@ test('one that is in use is read again before its second is over, once, and nobo
 });
 
 test('one that could not be read again serves until its second is over, and no longer', async () => {
-  const { clock, looks, now, ask } = setUp();
-  const first = ask();
-  await looks[0]?.end('one');
-  await first;
+  const { clock, looks, now, ask, remember } = setUp();
+  await remember('one');
   await clock.advance(600);
   now();
   await looks[1]?.fail();
@@ -92,10 +94,8 @@ test('a change while it is being read: what was read before it is not remembered
 });
 
 test('a team that is gone is not remembered', async () => {
-  const { clock, looks, now, ask } = setUp();
-  const first = ask();
-  await looks[0]?.end('one');
-  await first;
+  const { clock, looks, now, remember } = setUp();
+  await remember('one');
   await clock.advance(500);
   now();
   await looks[1]?.end(null);
