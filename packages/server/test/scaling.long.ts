@@ -94,6 +94,8 @@ test('throughput and statements for a delivery with one, two and three processes
     await Promise.all(nodes.map((node) => node.close()));
     await receiver.close();
     await admin.end();
+    // Else the server writes this run's pages while the next one is measured.
+    await server.dropDatabase(name);
     return {
       perSecond: received / seconds,
       statementsPerDelivery: rows[0].calls / received,
@@ -105,7 +107,9 @@ test('throughput and statements for a delivery with one, two and three processes
 
   const found = new Map<number, Figures[]>();
   for (let round = 0; round < rounds; round++) {
-    for (let processes = 1; processes <= most; processes++) {
+    // In turn upwards and downwards: what comes first is measured with a generator that is not compiled yet.
+    for (let turn = 1; turn <= most; turn++) {
+      const processes = round % 2 === 0 ? turn : most + 1 - turn;
       const figures = await run(processes, `r${round}p${processes}`);
       found.set(processes, [...(found.get(processes) ?? []), figures]);
     }
@@ -133,6 +137,9 @@ test('throughput and statements for a delivery with one, two and three processes
       `${processes}: ${hotPerDelivery} of ${one.hotPerDelivery}`,
     );
     // What each node reads again by time comes beside them.
-    assert.ok(statementsPerDelivery < 0.5, `${processes}: ${statementsPerDelivery}`);
+    assert.ok(
+      statementsPerDelivery < 1.5 * one.statementsPerDelivery,
+      `${processes}: ${statementsPerDelivery} of ${one.statementsPerDelivery}`,
+    );
   }
 });

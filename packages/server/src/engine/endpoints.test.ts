@@ -68,6 +68,23 @@ test('one that is in use is read again before its second is over, and nobody wai
   assert.deepEqual(store.endpointReads, [tag, tag]);
 });
 
+test('those in use are read again together, and as long as they are', async () => {
+  const { clock, store, book, read } = setUp();
+  const both = [tag, 'tag00002'];
+  store.endpointRows.set('tag00002', row({ tag: 'tag00002' }));
+  for (const one of both) await read(one);
+  const versions = () => both.map((one) => book.peek(one, 1)?.version);
+  for (let round = 1; round <= 3; round++) {
+    assert.deepEqual(versions(), [round, round]);
+    for (const one of both) store.endpointRows.set(one, row({ tag: one, version: round + 1 }));
+    await clock.advance(500);
+    versions();
+    await settle();
+    assert.deepEqual(store.endpointReads.slice(2 * round), both);
+  }
+  assert.equal(store.endpointQueries, 2 + 3);
+});
+
 test('one that could not be read again serves until its second is over, and no longer', async () => {
   const { clock, store, book, read } = setUp();
   const { endpoint } = await read();

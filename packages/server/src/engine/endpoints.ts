@@ -1,8 +1,9 @@
 // Endpoints as the engine uses them: read once per version, secrets opened and turned into signing keys. What is
-// remembered is looked at again when a claim names a newer version, when this node changes it, and once a second.
+// remembered is looked at again when a claim names a newer version, when this node changes it, and once a second (renewals.ts).
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { type SigningKey, signingKey } from '../core/signing.ts';
+import { Renewals, rememberMs } from '../renewals.ts';
 import type { DeliveryStore, EndpointRow } from '../store/store.ts';
 
 export interface Endpoint {
@@ -28,29 +29,23 @@ type Reading = (endpoint: Endpoint | null, fault: unknown) => void;
 /** Opens a sealed secret. */
 export type OpenSecret = (sealed: Uint8Array, place: string) => string;
 
-/** A node hears of its own changes at once and of others' within this time. */
-const rememberMs = 1_000;
-/**
- * One that is in use is read again from this age on, while what is known of it still serves: beside a backlog the store takes
- * tens of milliseconds, and who sent much would wait for it once a second. Another endpoint's p99 beside 300,000 deliveries
- * that were worked off was 38 ms without this.
- */
-const renewMs = 500;
 /** An answer that took longer than that is read again, but no oftener than this: a store may be that slow for long. */
 const mostLate = 3;
 
 interface Known {
   endpoint: Endpoint;
   readAt: number;
-  /** Whether it was asked for again. If that fails, the next who needs it hears why. */
-  renewed: boolean;
 }
 
 export class EndpointBook {
   readonly #store: DeliveryStore;
   readonly #clock: Clock;
   readonly #openSecret: OpenSecret;
-  readonly #known = new LRUCache<string, Known>({ max: 20_000 });
+  readonly #renewals = new Renewals();
+  readonly #known = new LRUCache<string, Known>({
+    max: 20_000,
+    dispose: (_, tag) => this.#renewals.forget(tag),
+  });
   readonly #asked = new Map<string, Reading[]>();
   /** Endpoints that are being read; false where one was changed meanwhile, so that it has to be read again. */
   readonly #underRead = new Map<string, boolean>();
@@ -70,10 +65,8 @@ export class EndpointBook {
     if (known === undefined || known.endpoint.version < version) return null;
     const ageMs = this.#clock.monotonic() - known.readAt;
     if (ageMs >= rememberMs) return null;
-    if (ageMs >= renewMs && !known.renewed) {
-      known.renewed = true;
-      this.read(tag, () => {});
-    }
+    // If one can't be read again, the next who needs it hears why.
+    for (const due of this.#renewals.use(tag, ageMs) ?? []) this.read(due, () => {});
     return known.endpoint;
   }
 
@@ -130,7 +123,7 @@ export class EndpointBook {
       // A secret that does not open is this endpoint's trouble alone.
       wrong = error;
     }
-    if (endpoint !== null) this.#known.set(endpoint.tag, { endpoint, readAt, renewed: false });
+    if (endpoint !== null) this.#known.set(endpoint.tag, { endpoint, readAt });
     for (const done of waiting) done(endpoint, wrong);
   }
 

@@ -10,14 +10,16 @@ import { TeamBook } from './teams.ts';
 /** A store of which only the read is there, each ended by the test: what it finds is tested with real ones. */
 function setUp() {
   const clock = new FakeClock();
-  const looks: { end(name: string | null): Promise<void>; fail(): Promise<void> }[] = [];
+  const looks: { of: unknown[]; end(name: string | null): Promise<void>; fail(): Promise<void> }[] = [];
   const store = {
     queries,
-    read: () =>
+    read: ({ parameters }: { parameters: string[] }) =>
       new Promise((resolve, reject) => {
         looks.push({
+          of: parameters,
+          /** Each of them has that name, or none of them is there. */
           end(name) {
-            resolve(name === null ? [] : [{ name }]);
+            resolve(name === null ? [] : parameters.map((id) => ({ id, name })));
             return settle();
           },
           fail() {
@@ -65,6 +67,23 @@ test('one that is in use is read again before its second is over, once, and nobo
   assert.equal(now(), 'two');
   await clock.advance(1_000);
   assert.equal(now(), 'waits');
+});
+
+test('those in use are read again together, and as long as they are', async () => {
+  const { clock, looks, book } = setUp();
+  const teams = ['team_1', 'team_2'];
+  for (const [at, id] of teams.entries()) {
+    void book.find('id', id);
+    await looks[at]?.end('0');
+  }
+  const names = () => teams.map((id) => (book.find('id', id) as Row<'teams'>).name);
+  for (let round = 1; round <= 3; round++) {
+    assert.deepEqual(names(), [`${round - 1}`, `${round - 1}`]);
+    await clock.advance(500);
+    names();
+    assert.deepEqual([looks.length, looks[1 + round]?.of], [2 + round, teams]);
+    await looks[1 + round]?.end(`${round}`);
+  }
 });
 
 test('one that could not be read again serves until its second is over, and no longer', async () => {

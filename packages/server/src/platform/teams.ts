@@ -1,72 +1,106 @@
-// Teams: which one a call is for, and the operator's changes of them. Teams are remembered for a second, for
+// Teams: which one a call is for, and the operator's changes of them. Teams are remembered for a second (renewals.ts), for
 // publishing asks for one with every event.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { ApiError } from '../errors.ts';
 import { newTeamId } from '../id.ts';
+import { Renewals, rememberMs } from '../renewals.ts';
 import type { Row } from '../store/control/tables.ts';
-import { findTeam, insertTeam, updateTeam } from '../store/control/teams.ts';
+import { findTeam, findTeams, insertTeam, updateTeam } from '../store/control/teams.ts';
 import type { Store } from '../store/store.ts';
 import { type Actor, demand } from './actor.ts';
 import { commit, type Platform } from './platform.ts';
 import { userIdOf } from './users.ts';
 
-const rememberMs = 1_000;
-/** One that is in use is read again from this age on, while what is known of it still serves. */
-const renewMs = 500;
 /** The slug of the team that the first start makes, which is meant where the operator names none. */
 export const defaultSlug = 'default';
 
 type Team = Row<'teams'>;
 
-export class TeamBook {
+/** Teams by one of their names. */
+class TeamMemory {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #known = new LRUCache<string, { team: Team; readAt: number; renewed: boolean }>({ max: 10_000 });
+  readonly #by: 'id' | 'slug';
+  readonly #renewals = new Renewals();
+  readonly #known = new LRUCache<string, { team: Team; readAt: number }>({
+    max: 10_000,
+    dispose: (_, value) => this.#renewals.forget(value),
+  });
   /** Teams that are being read: who asks meanwhile is answered with the others. */
   readonly #looks = new Map<string, Promise<Team | null>>();
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store, clock: Clock, by: 'id' | 'slug') {
     this.#store = store;
     this.#clock = clock;
+    this.#by = by;
   }
 
-  find(by: 'id' | 'slug', value: string): Team | Promise<Team | null> {
-    const known = this.#known.get(`${by} ${value}`);
+  find(value: string): Team | Promise<Team | null> {
+    const known = this.#known.get(value);
     const age = known === undefined ? rememberMs : this.#clock.monotonic() - known.readAt;
-    if (known === undefined || age >= rememberMs) return this.#look(by, value);
-    if (age >= renewMs && !known.renewed) {
-      known.renewed = true;
-      // Whoever asks after its second is over hears what is wrong.
-      this.#look(by, value).catch(() => {});
-    }
+    if (known === undefined || age >= rememberMs) return this.#looks.get(value) ?? this.#look(value);
+    const due = this.#renewals.use(value, age);
+    if (due !== null) this.#renew(due);
     return known.team;
   }
 
-  #look(by: 'id' | 'slug', value: string): Promise<Team | null> {
-    const key = `${by} ${value}`;
-    const underWay = this.#looks.get(key);
-    if (underWay !== undefined) return underWay;
+  #look(value: string): Promise<Team | null> {
+    return this.#note(value, this.#clock.monotonic(), this.#read([value]));
+  }
+
+  /** Whoever asks after a team's second is over hears what is wrong. */
+  #renew(values: string[]): void {
     const readAt = this.#clock.monotonic();
-    const look = findTeam(this.#store, by, value)
-      .then((team) => {
+    const reading = this.#read(values);
+    for (const value of values) this.#note(value, readAt, reading).catch(() => {});
+  }
+
+  async #read(values: string[]): Promise<Map<string, Team>> {
+    const teams = await findTeams(this.#store, this.#by, values);
+    return new Map(teams.map((team) => [team[this.#by], team]));
+  }
+
+  #note(value: string, readAt: number, reading: Promise<Map<string, Team>>): Promise<Team | null> {
+    const look = reading
+      .then((found) => {
+        const team = found.get(value) ?? null;
         // Not what was read before a change on this node.
-        if (this.#looks.get(key) !== look) return team;
-        if (team === null) this.#known.delete(key);
-        else this.#known.set(key, { team, readAt, renewed: false });
+        if (this.#looks.get(value) !== look) return team;
+        if (team === null) this.#known.delete(value);
+        else this.#known.set(value, { team, readAt });
         return team;
       })
       .finally(() => {
-        if (this.#looks.get(key) === look) this.#looks.delete(key);
+        if (this.#looks.get(value) === look) this.#looks.delete(value);
       });
-    this.#looks.set(key, look);
+    this.#looks.set(value, look);
     return look;
+  }
+
+  forget(): void {
+    this.#known.clear();
+    this.#looks.clear();
+  }
+}
+
+export class TeamBook {
+  readonly #byId: TeamMemory;
+  readonly #bySlug: TeamMemory;
+
+  constructor(store: Store, clock: Clock) {
+    this.#byId = new TeamMemory(store, clock, 'id');
+    this.#bySlug = new TeamMemory(store, clock, 'slug');
+  }
+
+  find(by: 'id' | 'slug', value: string): Team | Promise<Team | null> {
+    return (by === 'id' ? this.#byId : this.#bySlug).find(value);
   }
 
   /** Forgets what was remembered, after a team changed on this node. */
   forget(): void {
-    this.#known.clear();
-    this.#looks.clear();
+    this.#byId.forget();
+    this.#bySlug.forget();
   }
 
   /**

@@ -62,6 +62,7 @@ export class FakeDeliveries implements DeliveryStore {
   readonly markers = new Map<string, number>();
   /** Tags that `endpoints` was asked for. */
   readonly endpointReads: string[] = [];
+  endpointQueries = 0;
   /** Calls that fail while they stand here. */
   readonly failing = new Set<Call>();
   /** While set, calls of this kind wait for it. */
@@ -192,6 +193,7 @@ export class FakeDeliveries implements DeliveryStore {
 
   async endpoints(tags: string[]): Promise<EndpointRow[]> {
     this.endpointReads.push(...tags);
+    this.endpointQueries += 1;
     // As they are when the query begins, however long its answer takes.
     const found = tags.flatMap((tag) => this.endpointRows.get(tag) ?? []);
     await this.#enter('endpoints');

@@ -30,6 +30,8 @@ export interface PostgresServer {
   /** The server's first process, whose children do the work. */
   pid: number;
   createDatabase(name: string): Promise<string>;
+  /** Removes one that nobody is connected to, with all that the server holds of it in memory. */
+  dropDatabase(name: string): Promise<void>;
   /** Kills all of it with SIGKILL, its first process before the others, in the middle of whatever it does; keeps its data. */
   crash(): Promise<void>;
   /** A streaming standby on another port, copied from this server while it runs. */
@@ -126,6 +128,7 @@ async function serve(place: Place, port: number, flags: string[]): Promise<Postg
       await ask(port, `CREATE DATABASE ${name}`);
       return urlOf(port, name);
     },
+    dropDatabase: (name) => ask(port, `DROP DATABASE ${name}`),
     crash: killAll,
     startStandby: (at, more = []) => startStandby(place, port, at, more),
     async restart() {

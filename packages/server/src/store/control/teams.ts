@@ -4,10 +4,13 @@ import { type PageOf, readTimePage, type TimePage } from './pages.ts';
 import type { NewRow, Row, Tables } from './tables.ts';
 
 export async function findTeam(store: Store, by: 'id' | 'slug', value: string): Promise<Row<'teams'> | null> {
-  const rows = await store.read(
-    store.queries.selectFrom('teams').selectAll().where(by, '=', value).compile(),
-  );
-  return rows[0] ?? null;
+  const [team] = await findTeams(store, by, [value]);
+  return team ?? null;
+}
+
+/** Those of them that exist, in no order. */
+export function findTeams(store: Store, by: 'id' | 'slug', values: string[]): Promise<Row<'teams'>[]> {
+  return store.read(store.queries.selectFrom('teams').selectAll().where(by, 'in', values).compile());
 }
 
 /** Every team, newest first. */
