@@ -145,7 +145,7 @@ export async function startServer(env: Record<string, string | undefined>): Prom
     );
     const house: House = {
       platform,
-      teams: new TeamBook(store, clock),
+      teams: new TeamBook(store, clock, (error) => logger.error({ err: error }, 'teams were not read')),
       tokens: new TokenBook(store, clock, adminToken),
       sessions: new SessionBook(store, clock),
       openId: openIdOf(settings, clock, vault),

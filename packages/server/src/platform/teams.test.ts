@@ -10,7 +10,12 @@ import { TeamBook } from './teams.ts';
 /** A store of which only the read is there, each ended by the test: what it finds is tested with real ones. */
 function setUp() {
   const clock = new FakeClock();
-  const looks: { of: unknown[]; end(name: string | null): Promise<void>; fail(): Promise<void> }[] = [];
+  const looks: {
+    of: unknown[];
+    end(name: string | null): Promise<void>;
+    fail(error?: Error): Promise<void>;
+  }[] = [];
+  const faults: unknown[] = [];
   const store = {
     queries,
     read: ({ parameters }: { parameters: string[] }) =>
@@ -22,14 +27,14 @@ function setUp() {
             resolve(name === null ? [] : parameters.map((id) => ({ id, name })));
             return settle();
           },
-          fail() {
-            reject(new StoreUnavailable('away'));
+          fail(error = new StoreUnavailable('away')) {
+            reject(error);
             return settle();
           },
         });
       }),
   } as unknown as Store;
-  const book = new TeamBook(store, clock);
+  const book = new TeamBook(store, clock, (error) => faults.push(error));
   /** The name of the team as the book has it now; `waits` where it has to be read. */
   const now = (): string => {
     const found = book.find('id', 'team_1');
@@ -42,7 +47,7 @@ function setUp() {
     await looks[0]?.end(name);
     await asked;
   };
-  return { clock, looks, book, now, ask, remember };
+  return { clock, looks, book, faults, now, ask, remember };
 }
 
 test('whoever asks while a team is read is answered with the others', async () => {
@@ -87,7 +92,7 @@ test('those in use are read again together, and as long as they are', async () =
 });
 
 test('one that could not be read again serves until its second is over, and no longer', async () => {
-  const { clock, looks, now, ask, remember } = setUp();
+  const { clock, looks, faults, now, ask, remember } = setUp();
   await remember('one');
   await clock.advance(600);
   now();
@@ -99,6 +104,20 @@ test('one that could not be read again serves until its second is over, and no l
   const again = assert.rejects(ask(), StoreUnavailable);
   await looks[2]?.fail();
   await again;
+  assert.deepEqual(faults, []);
+});
+
+test('what else keeps teams from being read again is told, once for all of them', async () => {
+  const { clock, looks, book, faults, remember } = setUp();
+  await remember('one');
+  void book.find('id', 'team_2');
+  await looks[1]?.end('two');
+  for (const id of ['team_1', 'team_2']) void book.find('id', id);
+  await clock.advance(500);
+  void book.find('id', 'team_1');
+  const fault = new Error('no such column');
+  await looks[2]?.fail(fault);
+  assert.deepEqual([looks[2]?.of, faults], [['team_1', 'team_2'], [fault]]);
 });
 
 test('a change while it is being read: what was read before it is not remembered', async () => {

@@ -7,6 +7,7 @@ import { newTeamId } from '../id.ts';
 import { Renewals, rememberMs } from '../renewals.ts';
 import type { Row } from '../store/control/tables.ts';
 import { findTeam, findTeams, insertTeam, updateTeam } from '../store/control/teams.ts';
+import { StoreUnavailable } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import { type Actor, demand } from './actor.ts';
 import { commit, type Platform } from './platform.ts';
@@ -22,6 +23,7 @@ class TeamMemory {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #by: 'id' | 'slug';
+  readonly #onFault: (error: unknown) => void;
   readonly #renewals = new Renewals();
   readonly #known = new LRUCache<string, { team: Team; readAt: number }>({
     max: 10_000,
@@ -30,10 +32,11 @@ class TeamMemory {
   /** Teams that are being read: who asks meanwhile is answered with the others. */
   readonly #looks = new Map<string, Promise<Team | null>>();
 
-  constructor(store: Store, clock: Clock, by: 'id' | 'slug') {
+  constructor(store: Store, clock: Clock, by: 'id' | 'slug', onFault: (error: unknown) => void) {
     this.#store = store;
     this.#clock = clock;
     this.#by = by;
+    this.#onFault = onFault;
   }
 
   find(value: string): Team | Promise<Team | null> {
@@ -49,11 +52,13 @@ class TeamMemory {
     return this.#note(value, this.#clock.monotonic(), this.#read([value]));
   }
 
-  /** Whoever asks after a team's second is over hears what is wrong. */
+  /** That the store is away hears whoever asks after a team's second. */
   #renew(values: string[]): void {
     const readAt = this.#clock.monotonic();
     const reading = this.#read(values);
-    for (const value of values) this.#note(value, readAt, reading).catch(() => {});
+    Promise.all(values.map((value) => this.#note(value, readAt, reading))).catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable)) this.#onFault(error);
+    });
   }
 
   async #read(values: string[]): Promise<Map<string, Team>> {
@@ -88,9 +93,10 @@ export class TeamBook {
   readonly #byId: TeamMemory;
   readonly #bySlug: TeamMemory;
 
-  constructor(store: Store, clock: Clock) {
-    this.#byId = new TeamMemory(store, clock, 'id');
-    this.#bySlug = new TeamMemory(store, clock, 'slug');
+  /** @param onFault what kept teams from being read ahead of time, other than the store's being away */
+  constructor(store: Store, clock: Clock, onFault: (error: unknown) => void) {
+    this.#byId = new TeamMemory(store, clock, 'id', onFault);
+    this.#bySlug = new TeamMemory(store, clock, 'slug', onFault);
   }
 
   find(by: 'id' | 'slug', value: string): Team | Promise<Team | null> {

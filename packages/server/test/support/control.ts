@@ -108,7 +108,9 @@ export async function startControlPlane(pages: Pages | null = null): Promise<Con
   const app = await buildApp({
     house: {
       platform,
-      teams: new TeamBook(store, clock),
+      teams: new TeamBook(store, clock, (error) => {
+        throw error;
+      }),
       tokens: new TokenBook(store, clock, operatorToken),
       sessions: new SessionBook(store, clock),
       openId: null,
