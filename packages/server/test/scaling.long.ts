@@ -1,6 +1,6 @@
 // One, two and three processes on one PostgreSQL: all of them together are not slower than one by much, and the database
-// does no more of its hot statements for a delivery. The generator, the receiver and the database share the machine with them. The
-// figures of one run stand in docs/postgres.md.
+// does no more of its hot statements for a delivery. The generator, the receiver and the database share the machine with them, each a
+// process of its own as in the benchmark. The figures of one run stand in docs/postgres.md.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { keepDoing } from './support/house.ts';
 import { freePort } from './support/postgres.ts';
 import { startPostgres } from './support/postgres-server.ts';
 import { adminToken, type Posthorn, startPosthorn } from './support/posthorn.ts';
-import { startReceiver } from './support/receiver.ts';
+import { startReceiverApart } from './support/receiver-apart.ts';
 
 const { scripts } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   scripts: { start: string };
@@ -49,7 +49,7 @@ test('throughput and statements for a delivery with one, two and three processes
     const admin = new pg.Client({ connectionString: url });
     await admin.connect();
     await admin.query('CREATE EXTENSION pg_stat_statements');
-    const receiver = await startReceiver();
+    const receiver = await startReceiverApart();
     const nodes: Posthorn[] = [];
     for (let n = 0; n < processes; n++) nodes.push(await startPosthorn({ ...env, DATABASE_URL: url }));
     const [first] = nodes;
@@ -74,11 +74,11 @@ test('throughput and statements for a delivery with one, two and three processes
     });
     await pause(warmUpMs);
     await admin.query('SELECT pg_stat_statements_reset()');
-    const from = receiver.requests.length;
+    const from = await receiver.count();
     const startedAt = performance.now();
     await pause(windowMs);
     const seconds = (performance.now() - startedAt) / 1000;
-    const received = receiver.requests.length - from;
+    const received = (await receiver.count()) - from;
     const { rows } = await admin.query(
       `SELECT sum(calls)::int AS calls,
               (sum(calls) FILTER (WHERE query LIKE '%INSERT INTO event_ids%' OR query LIKE '%DELETE FROM pending%'))::int AS hot
