@@ -15,7 +15,11 @@ export async function startReceiverApart(): Promise<ReceiverApart> {
   const child = fork(new URL('./receiver-process.ts', import.meta.url), { execArgv: [] });
   const ended = once(child, 'exit');
   const hear = async (): Promise<number> => {
-    const [number] = (await once(child, 'message')) as [number];
+    const heard = once(child, 'message') as Promise<[number]>;
+    const died = ended.then(() => {
+      throw new Error('The receiver has ended.');
+    });
+    const [number] = await Promise.race([heard, died]);
     return number;
   };
   const port = await hear();

@@ -49,7 +49,7 @@ const callsPerStatement = 500;
  * the fewer calls, and the database as many statements as they make of them. Accepts a second of one, two and three nodes on
  * two cores: 115, 173 and 203 without, 123, 119 and 107 with 2.5. Three nodes, statements for a delivery and deliveries a second:
  * 0.0193 and 10,100 with 2.5, 0.0160 and 10,100 with 3.5, 0.0143 and 9,900 with 5, 0.0120 and 8,600 with 8; one alone 0.0145.
- * To go as soon as nobody had come for 1, 2, 3 or 4 ms made it 0.0160 to 0.0370 and no more deliveries.
+ * To go as soon as nobody had come for 2, 3 or 4 ms made it 0.016 to 0.023 and no more deliveries.
  * One alone does not wait: with 5 ms a publish took 20 for 19 and nothing was gained.
  */
 const gatherMs = 3.5;
