@@ -10,7 +10,7 @@ import { makeWebhook, newEvent, until } from './support/calls.ts';
 import { keepDoing } from './support/house.ts';
 import { freePort } from './support/postgres.ts';
 import { startPostgres } from './support/postgres-server.ts';
-import { adminToken, type Posthorn, startPosthorn } from './support/posthorn.ts';
+import { adminToken, newDataDir, type Posthorn, startPosthorn } from './support/posthorn.ts';
 import { startReceiverApart } from './support/receiver-apart.ts';
 
 const { scripts } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -19,9 +19,9 @@ const { scripts } = JSON.parse(readFileSync(new URL('../../../package.json', imp
 const env = {
   POSTHORN_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
   POSTHORN_LOG_LEVEL: 'fatal',
-  // As `npm start` has it.
-  NODE_OPTIONS: scripts.start.match(/--(?:v8|max)-\S+/g)?.join(' ') ?? '',
 };
+/** As `npm start` has them. */
+const flags = scripts.start.match(/(?<=\s)--\S+/g) ?? [];
 const publishers = 24;
 const eventsPerCall = 10;
 const endpoints = 10;
@@ -51,7 +51,8 @@ test('throughput and statements for a delivery with one, two and three processes
     await admin.query('CREATE EXTENSION pg_stat_statements');
     const receiver = await startReceiverApart();
     const nodes: Posthorn[] = [];
-    for (let n = 0; n < processes; n++) nodes.push(await startPosthorn({ ...env, DATABASE_URL: url }));
+    for (let n = 0; n < processes; n++)
+      nodes.push(await startPosthorn({ ...env, DATABASE_URL: url }, newDataDir(), flags));
     const [first] = nodes;
     assert.ok(first !== undefined);
     for (let n = 0; n < endpoints; n++) {

@@ -1,6 +1,7 @@
 // Deliveries on their way from the thread that accepted their events to the one that sends them: flat arrays and one
 // transferred buffer, one message per round of the event loop. What all deliveries of an event share travels once,
 // and every tag and type once in a message, so that they are one string for all tasks on the other side.
+import { copyOf, release } from '../bytes.ts';
 import { Names } from '../core/names.ts';
 import type { Birth, NewEvent } from '../store/store.ts';
 import type { Task } from './attempt.ts';
@@ -63,9 +64,8 @@ export class BirthSender {
   }
 }
 
-/** The deliveries of a message, each for its first attempt. */
+/** The deliveries of a message, each for its first attempt; its `bodies` have given their memory back then. */
 export function readBirths({ names, cells, bodies }: BirthMessage): Task[] {
-  const all = Buffer.from(bodies.buffer, bodies.byteOffset, bodies.byteLength);
   const tasks: Task[] = [];
   let bodyAt = 0;
   for (let at = 0; at < cells.length; ) {
@@ -75,7 +75,7 @@ export function readBirths({ names, cells, bodies }: BirthMessage): Task[] {
     const bodyEnd = bodyAt + (cells[at + 3] as number);
     const count = cells[at + 4] as number;
     // A copy of its own for each event: one that hangs must not keep the whole message's bytes alive.
-    const body = Buffer.from(all.subarray(bodyAt, bodyEnd));
+    const body = copyOf(bodies.subarray(bodyAt, bodyEnd));
     bodyAt = bodyEnd;
     at += 5;
     for (const end = at + 2 * count; at < end; at += 2) {
@@ -84,5 +84,6 @@ export function readBirths({ names, cells, bodies }: BirthMessage): Task[] {
       tasks.push({ key: uid + tag, tag, version, type, number: 1, createdAt, extra: false, body });
     }
   }
+  release(bodies);
   return tasks;
 }

@@ -1,8 +1,8 @@
 // The engine as the thread that serves HTTP sees it: births and changes go in, figures come out. What it does with
 // them happens in engine-thread.ts, so that neither requests nor deliveries wait for the other's processor time.
-import { Worker } from 'node:worker_threads';
 import type { Settings } from '../config.ts';
 import type { StoreAttachment } from '../store/open.ts';
+import { startThread } from '../thread.ts';
 import { BirthSender } from './births.ts';
 import type { OwnAddress } from './guard.ts';
 import type { EngineLoad } from './intake.ts';
@@ -52,7 +52,8 @@ export interface Engine extends Births {
  */
 export function startEngine(data: Omit<EngineData, 'waiting'>, onCrash: (error: Error) => void): Engine {
   const waiting = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(new URL('./engine-thread.ts', import.meta.url), {
+  const worker = startThread(new URL('./engine-thread.ts', import.meta.url), {
+    youngMb: 24,
     workerData: { ...data, waiting: waiting.buffer } satisfies EngineData,
     transferList: [data.store.port],
   });

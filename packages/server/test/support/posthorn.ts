@@ -40,12 +40,13 @@ export function newDataDir(): string {
   return mkdtempSync(join(tmpdir(), 'posthorn-test-'));
 }
 
-/** Starts a process and waits until it is ready. Without `dataDir` it gets a new one of its own. */
+/** Starts a process and waits until it is ready. Without `dataDir` it gets a new one of its own; `flags` are for Node. */
 export async function startPosthorn(
   env: Record<string, string> = {},
   dataDir = newDataDir(),
+  flags: string[] = [],
 ): Promise<Posthorn> {
-  const { child, output, ended } = launch(env, dataDir);
+  const { child, output, ended } = launch(env, dataDir, ['start'], flags);
   const url = await new Promise<string>((resolve, reject) => {
     const look = () => {
       const found = /http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost|0\.0\.0\.0):\d+/.exec(output());
@@ -115,8 +116,8 @@ export async function runCommand(
   return { code: await ended, output: output() };
 }
 
-function launch(env: Record<string, string>, dataDir: string, args = ['start']) {
-  const child = spawn(process.execPath, [entry, ...args], {
+function launch(env: Record<string, string>, dataDir: string, args = ['start'], flags: string[] = []) {
+  const child = spawn(process.execPath, [...flags, entry, ...args], {
     env: {
       ...cleanEnvironment(),
       POSTHORN_PORT: '0',

@@ -1,6 +1,6 @@
 // The Store on SQLite: the whole of it for the thread that opened it, and the delivering half for another thread that
 // is given a port. Both talk to the one writer thread, whose commits they share.
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import {
   type CompiledQuery,
   DummyDriver,
@@ -11,6 +11,7 @@ import {
   sql,
 } from 'kysely';
 import { systemClock as clock } from '../../clock.ts';
+import { startThread } from '../../thread.ts';
 import { lookFor, replayPage } from '../control/replays.ts';
 import type { Tables } from '../control/tables.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
@@ -277,10 +278,10 @@ function ignoreLostHint(error: unknown): void {
 }
 
 function startWriter(data: WriterData): Promise<Worker> {
-  const worker = new Worker(new URL('./writer.ts', import.meta.url), {
+  const worker = startThread(new URL('./writer.ts', import.meta.url), {
     workerData: data,
     transferList: [data.checkpoints],
-    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+    youngMb: 12,
   });
   return new Promise((resolve, reject) => {
     worker.once('message', () => resolve(worker));
@@ -314,10 +315,10 @@ export interface SqliteAttachment {
 export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
   const { port1, port2 } = new MessageChannel();
   const writer = await startWriter({ ...options, checkpoints: port1 });
-  const reader = new Worker(new URL('./reader.ts', import.meta.url), {
+  const reader = startThread(new URL('./reader.ts', import.meta.url), {
     workerData: { path: options.path, checkpoints: port2 } satisfies ReaderData,
     transferList: [port2],
-    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+    youngMb: 12,
   });
   return new SqliteStore(writer, reader, options.path);
 }

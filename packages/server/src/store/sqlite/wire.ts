@@ -1,7 +1,9 @@
 // What travels between the threads that serve HTTP and send and the writer thread: one turn there, one answer back. Events go
 // as flat arrays and one transferred buffer, for cloning an object per row costs more than the row; attempts as attempt-pack.ts
 // puts them.
+
 import type { CompiledQuery } from 'kysely';
+import { copyOf, release } from '../../bytes.ts';
 import { Names } from '../../core/names.ts';
 import type { ReplayCandidate } from '../control/replays.ts';
 import type {
@@ -256,6 +258,7 @@ export interface PackedClaim {
 
 const claimCells = 11;
 
+/** Packs a claim, and gives back the memory of the bodies that it was made of. */
 export function encodeClaim({ claimed, looked, nextDueAt }: ClaimResult): PackedClaim {
   const names = new Names();
   const cells: (string | number)[] = [];
@@ -273,9 +276,12 @@ export function encodeClaim({ claimed, looked, nextDueAt }: ClaimResult): Packed
     cells.push(key, names.place(tag), version, names.place(type), attempts, createdAt, extra ? 1 : 0);
     cells.push(replay?.at ?? -1, replay?.from ?? 0, at, body.length);
   }
-  return { names: names.all(), cells, bodies: pack(bodies, length), looked, nextDueAt };
+  const packed = pack(bodies, length);
+  for (const body of bodies) release(body);
+  return { names: names.all(), cells, bodies: packed, looked, nextDueAt };
 }
 
+/** Takes a claim apart; `bodies` has given its memory back then. */
 export function decodeClaim({ names, cells, bodies, looked, nextDueAt }: PackedClaim): ClaimResult {
   const claimed: Claimed[] = [];
   const copies = new Map<number, Buffer>();
@@ -284,7 +290,7 @@ export function decodeClaim({ names, cells, bodies, looked, nextDueAt }: PackedC
     let body = copies.get(bodyAt);
     if (body === undefined) {
       // A copy of its own for each event: one that hangs must not keep the whole answer's bytes alive.
-      body = Buffer.from(bodies.subarray(bodyAt, bodyAt + (cells[cell + 10] as number)));
+      body = copyOf(bodies.subarray(bodyAt, bodyAt + (cells[cell + 10] as number)));
       copies.set(bodyAt, body);
     }
     const replayedAt = cells[cell + 7] as number;
@@ -300,6 +306,7 @@ export function decodeClaim({ names, cells, bodies, looked, nextDueAt }: PackedC
       body,
     });
   }
+  release(bodies);
   return { claimed, looked, nextDueAt };
 }
 
