@@ -1,9 +1,10 @@
 // What both threads of a node do with PostgreSQL: the delivering half of the store, each on sessions of its own.
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import { systemClock as clock } from '../../clock.ts';
-import { lookFor, type ReplayCandidate, replayPage } from '../control/replays.ts';
+import { replayPage } from '../control/replays.ts';
 import type { Tables } from '../control/tables.ts';
 import { StoreError } from '../errors.ts';
+import { lookFor, type ReplayCandidate } from '../replay-page.ts';
 import type {
   AttemptRecord,
   ClaimRequest,

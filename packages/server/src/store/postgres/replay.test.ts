@@ -18,9 +18,10 @@ import {
   publishHeld,
   startAt,
 } from '../conformance/bed.ts';
-import { insertReplay, type ReplayCandidate, replayPage, stopReplays } from '../control/replays.ts';
+import { insertReplay, replayPage, stopReplays } from '../control/replays.ts';
 import type { WebhookRow } from '../control/webhooks.ts';
 import { StoreUnavailable } from '../errors.ts';
+import type { ReplayCandidate } from '../replay-page.ts';
 import type { RunningReplay, Store } from '../store.ts';
 import { openPostgresStore } from './client.ts';
 import { Connections, type Run } from './connection.ts';

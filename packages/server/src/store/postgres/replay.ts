@@ -7,6 +7,7 @@
 // that was seen; then the statement divides by zero, which takes it back whole. The statement that writes reads no
 // partitioned table but in its last part: rows that others change are looked at again (see claim.ts).
 import { type Clock, systemClock } from '../../clock.ts';
+import { StoreUnavailable } from '../errors.ts';
 import {
   type Choice,
   choose,
@@ -14,8 +15,7 @@ import {
   type ReplayCandidate,
   type ReplayRow,
   readRunning,
-} from '../control/replays.ts';
-import { StoreUnavailable } from '../errors.ts';
+} from '../replay-page.ts';
 import type { Claimed, ReplayRequest, ReplayStep, RunningReplay } from '../store.ts';
 import { atOnce, bornSuffix, heldAt, laneTime, markLanes, replayedOffset } from './available-at.ts';
 import { byKey } from './by-key.ts';

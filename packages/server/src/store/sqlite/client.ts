@@ -12,9 +12,10 @@ import {
 } from 'kysely';
 import { systemClock as clock } from '../../clock.ts';
 import { startThread } from '../../thread.ts';
-import { lookFor, replayPage } from '../control/replays.ts';
+import { replayPage } from '../control/replays.ts';
 import type { Tables } from '../control/tables.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
+import { lookFor } from '../replay-page.ts';
 import type {
   AcceptGroup,
   AcceptOutcome,

@@ -2,13 +2,7 @@
 // then on, so that it is no work that live deliveries would queue behind. One process writes, so that only a replay that
 // was stopped or moved on meanwhile has to be told from one that was not.
 import type { DatabaseSync } from 'node:sqlite';
-import {
-  choose,
-  mostRunning,
-  type ReplayCandidate,
-  type ReplayRow,
-  readRunning,
-} from '../control/replays.ts';
+import { choose, mostRunning, type ReplayCandidate, type ReplayRow, readRunning } from '../replay-page.ts';
 import type { Claimed, ReplayRequest, ReplayStep, RunningReplay } from '../store.ts';
 import { heldAt, replayedOffset } from './available-at.ts';
 import type { Lanes } from './lanes.ts';

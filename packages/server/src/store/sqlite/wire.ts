@@ -5,7 +5,7 @@
 import type { CompiledQuery } from 'kysely';
 import { copyOf, release } from '../../bytes.ts';
 import { Names } from '../../core/names.ts';
-import type { ReplayCandidate } from '../control/replays.ts';
+import type { ReplayCandidate } from '../replay-page.ts';
 import type {
   Accepted,
   AcceptGroup,

@@ -4,7 +4,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { CompiledQuery } from 'kysely';
 import { systemClock as clock, type Timer } from '../../clock.ts';
-import type { ReplayCandidate } from '../control/replays.ts';
+import type { ReplayCandidate } from '../replay-page.ts';
 import type {
   AcceptOutcome,
   Backlog,
