@@ -53,7 +53,8 @@ export interface Engine extends Births {
 export function startEngine(data: Omit<EngineData, 'waiting'>, onCrash: (error: Error) => void): Engine {
   const waiting = new Int32Array(new SharedArrayBuffer(4));
   const worker = startThread(new URL('./engine-thread.ts', import.meta.url), {
-    youngMb: 24,
+    // With 24 a delivery of a backlog took 67 to 69 µs of processor time for 63, and another endpoint's p99 was 7.5 to 8.1 ms for 6.7.
+    youngMb: 48,
     workerData: { ...data, waiting: waiting.buffer } satisfies EngineData,
     transferList: [data.store.port],
   });
