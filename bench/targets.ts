@@ -6,7 +6,7 @@ import { Worker } from './worker.ts';
 /** Attempts under way per endpoint: Posthorn's default ceiling, and what the relay is given. */
 const inFlightPerEndpoint = 32;
 
-/** The heap setting of `npm start`, so that the relay does not collect garbage more often than Posthorn. */
+/** No less than a thread of `npm start` has, so that the relay does not collect garbage more often than Posthorn. */
 const relayFlags = ['--max-semi-space-size=16'];
 
 /** Something that answers at `POST /v1/events` and sends each event to all its endpoints. */
