@@ -1,7 +1,6 @@
 // What travels between the threads that serve HTTP and send and the writer thread: one turn there, one answer back. Events go
 // as flat arrays and one transferred buffer, for cloning an object per row costs more than the row; attempts as attempt-pack.ts
 // puts them.
-
 import type { CompiledQuery } from 'kysely';
 import { copyOf, release } from '../../bytes.ts';
 import { Names } from '../../core/names.ts';
