@@ -3,7 +3,7 @@
 import { StoreError } from './errors.ts';
 import type { Migrated } from './migrations.ts';
 import type { PostgresAttachment } from './postgres/sender.ts';
-import type { SqliteAttachment } from './sqlite/client.ts';
+import type { SqliteAttachment } from './sqlite/deliveries.ts';
 import type { DeliveryStore, Store } from './store.ts';
 
 /** A publisher waits no longer than this for a session with the database. */
@@ -67,7 +67,7 @@ export async function migratePostgres(
 /** The delivering half of the store, in the thread that was given an attachment. */
 export async function attachDeliveryStore(attachment: StoreAttachment): Promise<DeliveryStore> {
   if (attachment.kind === 'sqlite') {
-    const sqlite = await import('./sqlite/client.ts');
+    const sqlite = await import('./sqlite/deliveries.ts');
     return sqlite.attachDeliveryStore(attachment);
   }
   const { attachPostgres } = await import('./postgres/sender.ts');

@@ -1,153 +1,30 @@
-// The Store on SQLite: the whole of it for the thread that opened it, and the delivering half for another thread that
-// is given a port. Both talk to the one writer thread, whose commits they share.
+// The whole Store on SQLite, for the thread that opens it. Another thread is given a port for the delivering half of it
+// (deliveries.ts); both talk to the one writer thread, whose commits they share.
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
-import {
-  type CompiledQuery,
-  DummyDriver,
-  Kysely,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-  sql,
-} from 'kysely';
+import { type CompiledQuery, sql } from 'kysely';
 import { systemClock as clock } from '../../clock.ts';
 import { startThread } from '../../thread.ts';
-import { replayPage } from '../control/replays.ts';
-import type { Tables } from '../control/tables.ts';
 import { StoreError, StoreUnavailable } from '../errors.ts';
-import { lookFor } from '../replay-page.ts';
 import type {
   AcceptGroup,
   AcceptOutcome,
-  AttemptRecord,
   Backlog,
   Change,
   ChangeOutcome,
-  ClaimRequest,
-  ClaimResult,
-  DeliveryStore,
-  EndpointRow,
   FeedPosition,
   FeedRequest,
   FeedResult,
-  FinishOutcome,
-  Lease,
   RedeliverOutcome,
-  ReplayRequest,
-  ReplayStep,
-  RunningReplay,
   Step,
   Store,
   StoreDescription,
   StoreFigures,
 } from '../store.ts';
-import { EndpointReader } from './endpoint-reader.ts';
+import { type SqliteAttachment, SqliteDeliveries } from './deliveries.ts';
 import { feedPosition, readFeed } from './feed.ts';
+import { plainQuery, queries } from './queries.ts';
 import type { Question, ReaderData, Reply } from './reader.ts';
 import { Turns } from './turns.ts';
-import * as wire from './wire.ts';
-
-/** How many deliveries a claim takes, and while others publish a little, who wait for the turn that it is part of. */
-const longClaim = 128;
-const shortClaim = 32;
-/** Somebody who asks for figures waits for so many batches of them at the most. */
-const mostRounds = 8;
-const queries = new Kysely<Tables>({
-  dialect: {
-    createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new DummyDriver(),
-    createIntrospector: (db) => new SqliteIntrospector(db),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
-  },
-});
-
-class SqliteDeliveries implements DeliveryStore {
-  /** One process has the file, and nobody else takes anything over. */
-  readonly leaseEndsAt = Number.POSITIVE_INFINITY;
-  /**
-   * While 300,000 deliveries at 1,000 endpoints were worked off and 200 events a second published to another: its p50, p95 and p99
-   * 3, 9 and 16 ms without pauses and with claims of 64, 2.1, 5.5 and 10 with these, and 17,000 deliveries a second for 20,000, of
-   * 14,000 in the closed loop. Pauses twice as long made no difference; claims of 64 with them 1.9, 6.4 and 13.
-   */
-  readonly claimPause = 2;
-  protected readonly turns: Turns;
-  readonly #endpoints: EndpointReader;
-
-  constructor(turns: Turns, path: string) {
-    this.turns = turns;
-    this.#endpoints = new EndpointReader(path);
-  }
-
-  get claimSize(): number {
-    return this.turns.isBriskTime ? shortClaim : longClaim;
-  }
-
-  finish(record: AttemptRecord, done: (outcome: FinishOutcome | Error) => void): void {
-    this.turns.finish(record, done);
-  }
-
-  async claim(request: ClaimRequest): Promise<ClaimResult> {
-    return wire.decodeClaim(await this.turns.operate({ kind: 'claim', request }, 'claim'));
-  }
-
-  async release(leases: Lease[], at: number): Promise<void> {
-    await this.turns.operate({ kind: 'release', leases, at }, 'done');
-  }
-
-  setLaneOpen(tag: string, open: boolean): void {
-    this.turns.operate({ kind: 'open', tag, open }, 'done').catch(ignoreLostHint);
-  }
-
-  async holdLane(tag: string, at: number): Promise<void> {
-    await this.turns.operate({ kind: 'hold', tag, at }, 'done');
-  }
-
-  async endpoints(tags: string[]): Promise<EndpointRow[]> {
-    if (this.turns.gone !== null) throw this.turns.gone;
-    return this.#endpoints.read(tags);
-  }
-
-  async cancelRemoved(limit: number): Promise<number> {
-    return (await this.turns.operate({ kind: 'cancel', limit }, 'cancel')).count;
-  }
-
-  async prune(before: number, limit: number): Promise<number> {
-    return (await this.turns.operate({ kind: 'prune', before, limit }, 'prune')).count;
-  }
-
-  async runningReplays(): Promise<RunningReplay[]> {
-    return (await this.turns.operate({ kind: 'running replays' }, 'running replays')).replays;
-  }
-
-  async makeReplayed(request: ReplayRequest): Promise<ReplayStep> {
-    const { replay, most } = request;
-    const page = plainQuery(replayPage(queries, replay, replay.cursor, lookFor(most)).compile());
-    return (await this.turns.operate({ kind: 'replay', request, page }, 'replay')).step;
-  }
-
-  async sweep(now: number): Promise<void> {
-    await this.turns.operate({ kind: 'sweep', now }, 'done');
-  }
-
-  async writeFigures(): Promise<void> {
-    for (let round = 0; round < mostRounds; round++) {
-      if (!(await this.turns.operate({ kind: 'write figures' }, 'more')).more) return;
-    }
-  }
-
-  async pruneFigures(now: number, limit: number): Promise<number> {
-    return (await this.turns.operate({ kind: 'prune figures', now, limit }, 'prune')).count;
-  }
-
-  listen(): void {}
-
-  /** The writer goes last: whoever leaves the file last folds the log into it, which a reader can't. */
-  async close(): Promise<void> {
-    await this.turns.drain();
-    this.#endpoints.close();
-    await this.turns.close();
-  }
-}
 
 interface Asked {
   resolve(rows: unknown[]): void;
@@ -268,15 +145,7 @@ class SqliteStore extends SqliteDeliveries implements Store {
   }
 }
 
-/** Compiled queries carry more than the writer needs, some of which can't be cloned. */
-const plainQuery = <Row>(query: CompiledQuery<Row>) =>
-  ({ sql: query.sql, parameters: query.parameters }) as CompiledQuery<Row>;
 const plainStep = (step: Step): Step => ({ ...step, query: plainQuery(step.query) });
-
-/** A lane's state is a hint to the store; when it is lost the store itself is gone, which its callers hear. */
-function ignoreLostHint(error: unknown): void {
-  if (!(error instanceof StoreUnavailable)) throw error;
-}
 
 function startWriter(data: WriterData): Promise<Worker> {
   const worker = startThread(new URL('./writer.ts', import.meta.url), {
@@ -302,13 +171,6 @@ export interface SqliteOptions {
 /** What the writer thread is given; its port leads to the reader thread. */
 export type WriterData = SqliteOptions & { checkpoints: MessagePort };
 
-/** What another thread needs for a delivering half of its own; `port` is to be transferred. */
-export interface SqliteAttachment {
-  kind: 'sqlite';
-  port: MessagePort;
-  path: string;
-}
-
 /**
  * Opens (and migrates) the SQLite file and takes it for this process.
  * @throws StoreError with a sentence for the operator
@@ -322,9 +184,4 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     youngMb: 12,
   });
   return new SqliteStore(writer, reader, options.path);
-}
-
-/** The delivering half of the store, in a thread that was given a port by `connect`. */
-export function attachDeliveryStore({ port, path }: SqliteAttachment): DeliveryStore {
-  return new SqliteDeliveries(new Turns(port, 'close', clock), path);
 }
