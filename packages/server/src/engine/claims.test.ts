@@ -39,6 +39,7 @@ describe('claims', () => {
   test('a lane takes no more into memory than its high-water mark, and more only when little is left', async () => {
     const bed = new DispatcherBed({ laneConcurrency: 4 });
     bed.dispatcher.start();
+    await bed.clock.advance(4_000);
     bed.put(bed.endpoint('lane'), 4_000);
     bed.dispatcher.noteBehind('lane');
     const seen: number[] = [];
@@ -71,9 +72,9 @@ describe('claims', () => {
   });
 
   for (const [afterMs, pauseMs, lanes] of [
-    [0, 60, 8],
-    [1_000, 40, 8],
-    [2_000, 20, 8],
+    [0, 60, 4],
+    [1_000, 40, 4],
+    [2_000, 20, 4],
     [4_000, 0, 16],
   ] as const) {
     test(`a claim that takes 5 ms, ${afterMs} ms after a start, is followed by a pause of ${pauseMs}`, async () => {
@@ -104,6 +105,37 @@ describe('claims', () => {
     });
   }
 
+  for (const [afterMs, published, size, others] of [
+    [0, 0, 16, 4],
+    [1_000, 0, 32, 4],
+    [2_000, 1, 32, 4],
+    [4_000, 0, 128, 16],
+    [4_000, 1, 64, 4],
+    [4_000, 1_500, 128, 16],
+  ] as const) {
+    const born = `where ${published} deliveries were born in the second before`;
+    test(`${afterMs} ms after a start, ${born}, a claim asks for ${size}, and for ${others} other lanes`, async () => {
+      const bed = new DispatcherBed();
+      bed.sender.rule = () => 200;
+      bed.dispatcher.start();
+      await bed.clock.advance(Math.max(0, afterMs - 100));
+      const other = bed.endpoint('other');
+      if (published > 0) bed.bear(other, published);
+      await bed.clock.advance(Math.min(afterMs, 100));
+      for (let at = 0; at < 40; at++) bed.put(bed.endpoint(`lane${at}`), 100);
+      bed.store.claims.length = 0;
+      for (let at = 0; at < 40; at++) bed.dispatcher.noteBehind(`lane${at}`);
+      bed.store.listener?.onWork();
+      await settle();
+      const [claim] = bed.store.claims;
+      assert.equal(
+        claim?.lanes.reduce((sum, { count }) => sum + count, 0),
+        size,
+      );
+      assert.equal(claim?.others.lanes, others);
+    });
+  }
+
   for (const [published, lanes, pauseMs] of [
     [1, 40, 50],
     [1, 1, 25],
@@ -115,6 +147,7 @@ describe('claims', () => {
       const bed = new DispatcherBed();
       bed.sender.rule = () => 200;
       bed.store.claimPause = 1;
+      bed.store.shortClaimSize = bed.store.claimSize;
       bed.dispatcher.start();
       await bed.clock.advance(4_000);
       const { gate, open } = newGate();

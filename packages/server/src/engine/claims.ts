@@ -19,14 +19,18 @@ const perLane = 32;
 /** How many other due lanes a claim looks at, and how many deliveries it takes of each. */
 const otherLanes = { lanes: 16, each: 8 };
 /**
- * For so long after its start a node looks at few lanes at once and pauses after each claim that brought `much`: `times` as long as
- * the claim took after a second, half of that after two. Without it a thousand endpoints were read, connected to and tried all
- * at once, by code that was not compiled yet: while 300,000 deliveries were worked off another endpoint's p95 was 48 ms in
- * the first half of a second and 6 later.
+ * For so long after its start a node looks at few lanes at once, claims `much` at first and more as time goes by, and pauses after
+ * each claim that brought `much`: `times` as long as the claim took after a second, half of that after two. Without it a
+ * thousand endpoints were read, connected to and tried all at once, by code that was not compiled yet: while 300,000
+ * deliveries were worked off another endpoint's p95 was 48 ms in the first half of a second and 6 later; with pauses alone 20 to 33,
+ * and 9 to 20 since claims grow, too.
  */
-const gentle = { forMs: 4_000, much: 16, times: 8, mostPauseMs: 60, lanes: { lanes: 8, each: 4 } };
-/** A little: fewer deliveries born a second than this, looked at so often; and the longest pause for their sake, ms. */
-const little = { perSecond: 1_000, everyMs: 100, mostPauseMs: 50 };
+const gentle = { forMs: 4_000, much: 16, times: 8, mostPauseMs: 60, lanes: { lanes: 4, each: 4 } };
+/**
+ * A little: fewer deliveries born a second than this, looked at so often; the longest pause for their sake, ms; and how many
+ * other lanes a claim then looks at. On PostgreSQL short claims did nothing for others while each brought 128 of other lanes besides.
+ */
+const little = { perSecond: 1_000, everyMs: 100, mostPauseMs: 50, lanes: { lanes: 4, each: 8 } };
 /** Due work is looked for this often at least, whatever the timers say. */
 const pollMs = 1_000;
 /** After the store failed, it is asked again after this time. */
@@ -156,10 +160,9 @@ export class Claims {
   async #claim(): Promise<void> {
     const { store, clock } = this.#parts;
     this.#claimAgain = false;
-    const lanes = this.#askFor();
     const beganMs = clock.monotonic();
-    const some = this.#isGentle(beganMs) ? gentle.lanes : otherLanes;
-    const others = this.#othersDue ? some : { lanes: 0, each: 0 };
+    const lanes = this.#askFor(beganMs);
+    const others = this.#othersDue ? this.#someLanes(beganMs) : { lanes: 0, each: 0 };
     if (lanes.length === 0 && others.lanes === 0) {
       this.#claiming = false;
       return;
@@ -187,6 +190,20 @@ export class Claims {
     return nowMs - this.#startedMs < gentle.forMs;
   }
 
+  /** How many deliveries a claim at `nowMs` asks for by name at the most. */
+  #sizeAt(nowMs: number): number {
+    const { claimSize, shortClaimSize } = this.#parts.store;
+    const size = this.#isLittleBorn ? shortClaimSize : claimSize;
+    if (!this.#isGentle(nowMs)) return size;
+    return Math.max(gentle.much, Math.floor((size * (nowMs - this.#startedMs)) / gentle.forMs));
+  }
+
+  /** How many lanes that nobody asked for a claim at `nowMs` looks at. */
+  #someLanes(nowMs: number): ClaimRequest['others'] {
+    if (this.#isGentle(nowMs)) return gentle.lanes;
+    return this.#isLittleBorn ? little.lanes : otherLanes;
+  }
+
   /** How long others are left alone after a claim that brought so many, ms. */
   #pauseAfter(beganMs: number, claimed: number): number {
     this.#lookAtBirths();
@@ -198,8 +215,8 @@ export class Claims {
       return Math.min((tookMs * gentle.times) / seconds, gentle.mostPauseMs);
     }
     if (!this.#isLittleBorn) return 0;
-    const { claimPause, claimSize } = this.#parts.store;
-    return Math.min(tookMs * claimPause * Math.min(claimed / claimSize, 1), little.mostPauseMs);
+    const { claimPause, shortClaimSize } = this.#parts.store;
+    return Math.min(tookMs * claimPause * Math.min(claimed / shortClaimSize, 1), little.mostPauseMs);
   }
 
   #goOn(): void {
@@ -217,13 +234,13 @@ export class Claims {
   }
 
   /** What a claim asks for by name: lanes that run low, those that were asked for longest ago first. */
-  #askFor(): ClaimRequest['lanes'] {
+  #askFor(nowMs: number): ClaimRequest['lanes'] {
     // A larger claim holds up the accepts that share its turn, and its bodies the memory: with 100,000 due deliveries of 100
     // lanes, up to 65,000 in one claim took others' p99 to 0.9 s and the process to 860 MiB.
-    const { claimSize } = this.#parts.store;
-    const share = Math.max(perLane, Math.ceil(claimSize / Math.max(1, this.#hungry.size)));
+    const size = this.#sizeAt(nowMs);
+    const share = Math.max(perLane, Math.ceil(size / Math.max(1, this.#hungry.size)));
     const lanes: ClaimRequest['lanes'] = [];
-    let left = claimSize;
+    let left = size;
     for (const lane of this.#hungry) {
       if (left <= 0) {
         this.#claimAgain = true;

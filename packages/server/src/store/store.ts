@@ -324,9 +324,10 @@ export interface DeliveryListener {
 export interface DeliveryStore {
   /** Monotonic ms (`Clock`) from which on nothing may be sent: others may have taken it over by then. */
   readonly leaseEndsAt: number;
-  /** How many deliveries one claim should ask for at the most: fewer where others would wait for it. */
+  /** How many deliveries one claim should ask for at the most; and while a little is published, since that waits for it. */
   readonly claimSize: number;
-  /** How long to pause after a full claim while a little is published, in times of what the claim took; after others in proportion. */
+  readonly shortClaimSize: number;
+  /** How long to pause after a full short claim while a little is published, in times of what the claim took; after others in proportion. */
   readonly claimPause: number;
   listen(listener: DeliveryListener): void;
   claim(request: ClaimRequest): Promise<ClaimResult>;

@@ -82,6 +82,7 @@ export class FakeDeliveries implements DeliveryStore {
   readonly replayRequests: number[] = [];
   leaseEndsAt = Number.POSITIVE_INFINITY;
   claimSize = 128;
+  shortClaimSize = 64;
   claimPause = 0;
   listener: DeliveryListener | null = null;
   sweeps: number[] = [];

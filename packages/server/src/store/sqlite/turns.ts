@@ -106,11 +106,6 @@ export class Turns {
     return this.#gone;
   }
 
-  /** Whether a little is published, which would wait for turns of ours. */
-  get isBriskTime(): boolean {
-    return this.#isBriskTime;
-  }
-
   accept(item: AcceptGroup): Promise<AcceptOutcome> {
     return new Promise((resolve, reject) => {
       this.#accepts.push({ item, resolve, reject });
