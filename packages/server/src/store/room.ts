@@ -31,6 +31,11 @@ export class Room {
     return this.#held.keys();
   }
 
+  /** Whether anything of a lane is held. */
+  holds(tag: string): boolean {
+    return this.#held.has(tag);
+  }
+
   /** Whether one more delivery of a lane may be held. */
   has(tag: string): boolean {
     const held = this.#held.get(tag);

@@ -139,7 +139,7 @@ function acceptStatement(
   });
   const own = (event: NewEvent, index: number) =>
     event.uid === event.id ? ownId.made : groups[index] === 1 ? ownId.alone : ownId.among;
-  const known = hints.forAccept();
+  const known = hints.forAccept(new Set(events.map(({ teamId }) => teamId)));
   const statement: Statement = {
     name: 'accept',
     text,
@@ -235,8 +235,9 @@ async function store(
 
 /** Tells the hints what a commit has made. */
 function note(events: readonly NewEvent[], births: readonly (Birth[] | null)[], hints: Hints): void {
-  for (const [index, event] of events.entries()) {
-    const born = births[index] ?? null;
+  for (let at = 0; at < events.length; at++) {
+    const event = events[at] as NewEvent;
+    const born = births[at] ?? null;
     if (born === null) continue;
     hints.tally.accepted(event.teamId, event.acceptedAt, 1);
     for (const { tag, leased } of born) {
@@ -267,10 +268,12 @@ export async function acceptInside(run: Run, events: NewEvent[], node: string | 
 function withoutRepeats(
   events: NewEvent[],
 ): { distinct: NewEvent[]; first: number[] } | { conflict: number } {
+  if (events.length === 1) return { distinct: events, first: [0] };
   const distinct: NewEvent[] = [];
   const first: number[] = [];
   const seen = new Map<string, number>();
-  for (const [index, event] of events.entries()) {
+  for (let index = 0; index < events.length; index++) {
+    const event = events[index] as NewEvent;
     const key = `${event.teamId}\0${event.id}`;
     const at = seen.get(key);
     if (at === undefined) {
@@ -306,6 +309,32 @@ export const idsOf = ({ distinct }: AcceptItem): string[] =>
 export const bytesOf = ({ distinct }: AcceptItem): number =>
   distinct.reduce((sum, { body }) => sum + body.length, 0);
 
+interface OpenEvent {
+  item: AcceptItem;
+  event: NewEvent;
+  at: number;
+}
+
+/** The events of a batch of calls that nothing is known of yet, and how many of its call each is among. */
+function openOf(items: readonly AcceptItem[]) {
+  const open: OpenEvent[] = [];
+  const events: NewEvent[] = [];
+  const groups: number[] = [];
+  for (const item of items) {
+    const { distinct, outcomes } = item;
+    const before = events.length;
+    for (let at = 0; at < distinct.length; at++) {
+      if (outcomes[at] !== null) continue;
+      const event = distinct[at] as NewEvent;
+      open.push({ item, event, at });
+      events.push(event);
+    }
+    const own = events.length - before;
+    for (let nth = 0; nth < own; nth++) groups.push(own);
+  }
+  return { open, events, groups };
+}
+
 /** One round of a batch of calls: those that are still undecided afterwards go again. */
 export async function acceptBatch(
   run: Run,
@@ -313,27 +342,15 @@ export async function acceptBatch(
   node: string | null,
   hints: Hints,
 ): Promise<(AcceptOutcome | 'again')[]> {
-  const open = items.flatMap((item) =>
-    item.distinct.flatMap((event, at) => (item.outcomes[at] === null ? [{ item, event, at }] : [])),
-  );
-  const sizes = new Map<AcceptItem, number>();
-  for (const { item } of open) sizes.set(item, (sizes.get(item) ?? 0) + 1);
-  const events = open.map(({ event }) => event);
-  const births =
-    events.length === 0
-      ? []
-      : await store(
-          run,
-          events,
-          open.map(({ item }) => sizes.get(item) ?? 1),
-          node,
-          hints,
-        );
+  const { open, events, groups } = openOf(items);
+  const births = events.length === 0 ? [] : await store(run, events, groups, node, hints);
   note(events, births, hints);
-  const repeated = open.filter((_, index) => births[index] === null);
-  for (const [index, { item, at }] of open.entries()) {
-    const made = births[index];
-    if (made !== null && made !== undefined) item.outcomes[at] = { kind: 'stored', births: made };
+  const repeated: OpenEvent[] = [];
+  for (let index = 0; index < open.length; index++) {
+    const one = open[index] as OpenEvent;
+    const made = births[index] ?? null;
+    if (made === null) repeated.push(one);
+    else one.item.outcomes[one.at] = { kind: 'stored', births: made };
   }
   const conflicts = repeated.length === 0 ? new Map<AcceptItem, number>() : await readKnown(run, repeated);
   return items.map((item) => {
@@ -344,10 +361,7 @@ export async function acceptBatch(
 }
 
 /** Looks up ids that are there already; answers where the content is another. */
-export async function readKnown(
-  run: Run,
-  events: { item: AcceptItem; event: NewEvent; at: number }[],
-): Promise<Map<AcceptItem, number>> {
+export async function readKnown(run: Run, events: OpenEvent[]): Promise<Map<AcceptItem, number>> {
   const { rows } = await run({
     name: 'known',
     text: knownText,

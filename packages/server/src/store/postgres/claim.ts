@@ -258,7 +258,7 @@ export async function claim(
 ): Promise<ClaimResult> {
   const { lanes, others, now } = request;
   const rooms = lanes.map(({ tag }) => hints.roomOf(tag));
-  const known = hints.forAccept();
+  const held = hints.heldLanes();
   const unknown = hints.roomOf(null);
   const { floors } = hints;
   if (others.lanes > 0) floors.begin(now);
@@ -275,9 +275,9 @@ export async function claim(
       rooms.map(({ bytes }) => bytes),
       unknown.count,
       unknown.bytes,
-      known.tags,
-      known.tags.map((tag) => hints.roomOf(tag).count),
-      known.tags.map((tag) => hints.roomOf(tag).bytes),
+      held,
+      held.map((tag) => hints.roomOf(tag).count),
+      held.map((tag) => hints.roomOf(tag).bytes),
       lanes.map(({ tag }) => floors.placeOf(tag)),
       floors.number,
       floors.dueAt,

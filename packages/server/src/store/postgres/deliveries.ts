@@ -199,8 +199,10 @@ export class PostgresDeliveries implements DeliveryStore {
     this.hints.floors.lower(at);
   }
 
-  endpoints(tags: string[]): Promise<EndpointRow[]> {
-    return readEndpoints(this.connections.run, tags);
+  async endpoints(tags: string[]): Promise<EndpointRow[]> {
+    const rows = await readEndpoints(this.connections.run, tags);
+    for (const { kind, tag, teamId } of rows) if (kind === 'webhook') this.hints.learn(tag, teamId);
+    return rows;
   }
 
   cancelRemoved(limit: number): Promise<number> {

@@ -8,6 +8,8 @@ import { Tally } from '../tally.ts';
 import { Floors } from './floors.ts';
 
 const none: LaneRoom = { count: 0, bytes: 0 };
+/** Of so many webhooks it is remembered whose they are; then from the beginning. */
+const mostWebhooks = 100_000;
 
 export class Hints {
   /** What this thread has counted for the figures since it last wrote them. */
@@ -19,6 +21,11 @@ export class Hints {
   protected readonly held = new Map<string, { tag: string; bytes: number }>();
   readonly #closed = new Set<string>();
   readonly #behind = new Set<string>();
+  /** Webhooks get the events of their own team alone. */
+  #teamOf = new Map<string, string>();
+  #webhooksOf = new Map<string, Set<string>>();
+  /** Lanes that may not take what comes and of which it isn't known whose events they get: integrations among them. */
+  readonly #anybodys = new Set<string>();
 
   constructor(clock: Clock = systemClock) {
     this.floors = new Floors(clock);
@@ -43,6 +50,7 @@ export class Hints {
     if (this.held.has(key)) return;
     this.held.set(key, { tag, bytes });
     this.room.add(tag, 1, bytes);
+    this.#place(tag);
   }
 
   letGo(key: string): void {
@@ -55,11 +63,38 @@ export class Hints {
   setOpen(tag: string, open: boolean): void {
     if (open) this.#closed.delete(tag);
     else this.#closed.add(tag);
+    this.#place(tag);
   }
 
   setBehind(tag: string, behind: boolean): void {
     if (behind) this.#behind.add(tag);
     else this.#behind.delete(tag);
+    this.#place(tag);
+  }
+
+  /** Hears which team a webhook belongs to; answers whether that is news. */
+  learn(tag: string, teamId: string): boolean {
+    if (this.#teamOf.has(tag)) return false;
+    if (this.#teamOf.size >= mostWebhooks) {
+      const before = this.#teamOf.keys();
+      this.#teamOf = new Map();
+      this.#webhooksOf = new Map();
+      for (const known of before) if (!this.#isFree(known)) this.#anybodys.add(known);
+    }
+    this.#teamOf.set(tag, teamId);
+    const webhooks = this.#webhooksOf.get(teamId) ?? new Set<string>();
+    this.#webhooksOf.set(teamId, webhooks.add(tag));
+    this.#anybodys.delete(tag);
+    return true;
+  }
+
+  #place(tag: string): void {
+    if (!this.#teamOf.has(tag)) this.#anybodys.add(tag);
+  }
+
+  /** Whether a lane is like one of which nothing is known. */
+  #isFree(tag: string): boolean {
+    return !this.#behind.has(tag) && !this.#closed.has(tag) && !this.room.holds(tag);
   }
 
   /** Hears that a claim has raised the floors. */
@@ -75,20 +110,33 @@ export class Hints {
     for (const key of this.held.keys()) this.letGo(key);
   }
 
-  /** What an accept needs to know: lanes that can take less than one of which nothing is held. */
-  forAccept() {
-    const unknown = this.room.of(null);
-    const rooms = new Map<string, LaneRoom>();
-    for (const tag of this.room.tags()) rooms.set(tag, this.room.of(tag));
-    for (const tag of this.#behind) rooms.set(tag, none);
-    for (const tag of this.#closed) rooms.set(tag, none);
-    const tags = [...rooms.keys()];
+  /** Lanes of which this thread holds something. */
+  heldLanes(): string[] {
+    return [...this.room.tags()];
+  }
+
+  /**
+   * What an accept of events of `teams` needs to know: of their lanes those that can take less than one of which nothing is held.
+   * All lanes would be 0.6 ms of an accept's time with 1,000 behind (0.7 ms without), and grow with them.
+   */
+  forAccept(teams: Iterable<string>) {
+    const tags: string[] = [];
+    for (const tag of this.#anybodys) {
+      if (this.#isFree(tag)) this.#anybodys.delete(tag);
+      else tags.push(tag);
+    }
+    for (const team of teams) {
+      for (const tag of this.#webhooksOf.get(team) ?? []) if (!this.#isFree(tag)) tags.push(tag);
+    }
+    const rooms = tags.map((tag) =>
+      this.#behind.has(tag) || this.#closed.has(tag) ? none : this.room.of(tag),
+    );
     return {
       inAll: this.room.inAll,
-      unknown,
+      unknown: this.room.of(null),
       tags,
-      counts: tags.map((tag) => rooms.get(tag)?.count ?? 0),
-      bytes: tags.map((tag) => rooms.get(tag)?.bytes ?? 0),
+      counts: rooms.map(({ count }) => count),
+      bytes: rooms.map(({ bytes }) => bytes),
       closed: tags.map((tag) => this.#closed.has(tag)),
     };
   }
@@ -103,6 +151,8 @@ export type HintMessage = {
   let: string[];
   open: [tag: string, open: boolean][];
   behind: [tag: string, behind: boolean][];
+  /** Webhooks, and whose they are. */
+  webhooks: [tag: string, teamId: string][];
   /** The node's new name, where its lease has ended. */
   name: string | null;
   /** What another node has told. */
@@ -115,6 +165,7 @@ const nothing = (): HintMessage => ({
   let: [],
   open: [],
   behind: [],
+  webhooks: [],
   name: null,
   news: [],
 });
@@ -141,6 +192,12 @@ export class SenderHints extends Hints {
 
   override setBehind(tag: string, behind: boolean): void {
     this.#tell((message) => message.behind.push([tag, behind]));
+  }
+
+  override learn(tag: string, teamId: string): boolean {
+    const isNews = super.learn(tag, teamId);
+    if (isNews) this.#tell((message) => message.webhooks.push([tag, teamId]));
+    return isNews;
   }
 
   override noteFloors(): void {
@@ -201,6 +258,7 @@ export function followHints(
     }
     for (const [tag, open] of message.open) hints.setOpen(tag, open);
     for (const [tag, behind] of message.behind) hints.setBehind(tag, behind);
+    for (const [tag, teamId] of message.webhooks) hints.learn(tag, teamId);
     for (const news of message.news) onNews(news);
   });
   port.unref();
