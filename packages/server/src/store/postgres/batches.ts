@@ -116,7 +116,7 @@ export class Batches<Item, Result> {
   async #serve(batch: Waiting<Item, Result>[]): Promise<void> {
     try {
       const results = await this.#rules.run(batch.map(({ item }) => item));
-      batch.forEach(({ resolve }, index) => resolve(results[index] as Result));
+      for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
     } catch (error) {
       if (batch.length === 1 || error instanceof StoreUnavailable) {
         for (const { reject } of batch) reject(error);
