@@ -1,5 +1,5 @@
 // What each thread of a process loads: on SQLite the query builder is code for the one that answers people, and most of the code
-// there is. Each other thread would keep it in memory for nothing (some 16 MiB).
+// there is. Each other thread would keep it in memory for nothing (some 15 MiB).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newDataDir, startPosthorn } from './support/posthorn.ts';
