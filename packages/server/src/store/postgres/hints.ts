@@ -58,6 +58,7 @@ export class Hints {
     if (held === undefined) return;
     this.held.delete(key);
     this.room.add(held.tag, -1, held.bytes);
+    this.#place(held.tag);
   }
 
   setOpen(tag: string, open: boolean): void {
@@ -79,7 +80,7 @@ export class Hints {
       const before = this.#teamOf.keys();
       this.#teamOf = new Map();
       this.#webhooksOf = new Map();
-      for (const known of before) if (!this.#isFree(known)) this.#anybodys.add(known);
+      for (const known of before) this.#place(known);
     }
     this.#teamOf.set(tag, teamId);
     const webhooks = this.#webhooksOf.get(teamId) ?? new Set<string>();
@@ -89,7 +90,9 @@ export class Hints {
   }
 
   #place(tag: string): void {
-    if (!this.#teamOf.has(tag)) this.#anybodys.add(tag);
+    if (this.#teamOf.has(tag)) return;
+    if (this.#isFree(tag)) this.#anybodys.delete(tag);
+    else this.#anybodys.add(tag);
   }
 
   /** Whether a lane is like one of which nothing is known. */
@@ -120,11 +123,7 @@ export class Hints {
    * All lanes would be 0.6 ms of an accept's time with 1,000 behind (0.7 ms without), and grow with them.
    */
   forAccept(teams: Iterable<string>) {
-    const tags: string[] = [];
-    for (const tag of this.#anybodys) {
-      if (this.#isFree(tag)) this.#anybodys.delete(tag);
-      else tags.push(tag);
-    }
+    const tags = [...this.#anybodys];
     for (const team of teams) {
       for (const tag of this.#webhooksOf.get(team) ?? []) if (!this.#isFree(tag)) tags.push(tag);
     }

@@ -6,14 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
-import {
-  type CompiledQuery,
-  DummyDriver,
-  Kysely,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-} from 'kysely';
+import type { CompiledQuery } from 'kysely';
 import { replayStates } from '../../core/replay.ts';
 import { type DeliveryFilter, listDeliveries } from '../control/delivery-list.ts';
 import {
@@ -27,7 +20,6 @@ import {
   listEvents,
 } from '../control/history.ts';
 import { countReplayed, findReplay, findSeqFrom, listReplays, replayPage } from '../control/replays.ts';
-import type { Tables } from '../control/tables.ts';
 import type { Store } from '../store.ts';
 import { Acceptor } from './accept.ts';
 import { Claimer } from './claim.ts';
@@ -35,6 +27,7 @@ import { Finisher } from './finish.ts';
 import { Lanes } from './lanes.ts';
 import { openWriter } from './open.ts';
 import { Pruner } from './prune.ts';
+import { queries } from './queries.ts';
 import { ReplayMaker } from './replay.ts';
 
 /** A database that remembers what was prepared on it. */
@@ -59,14 +52,6 @@ function hotStatements(path: string): string[] {
 /** What the lists and look-ups ask, each with its filters left out and filled in. */
 async function listQueries(): Promise<string[]> {
   const asked: string[] = [];
-  const queries = new Kysely<Tables>({
-    dialect: {
-      createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new DummyDriver(),
-      createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
-    },
-  });
   const read: Store['read'] = ({ sql }) => {
     asked.push(sql);
     return Promise.resolve([]);
