@@ -12,7 +12,7 @@ interface Bed {
   end(): void;
 }
 
-function bed(waitMs: (last: number) => number, enough = 4): Bed {
+function bed(waitMs: (last: number) => number, enough: (lately: number) => number = () => 4): Bed {
   const clock = new FakeClock();
   const carried: string[][] = [];
   let end = () => {};
@@ -81,6 +81,45 @@ test('how long items wait for company follows what the statement before carried,
   void batches.add('k');
   await clock.advance(0);
   assert.deepEqual(carried.slice(-2), [['j'], ['k']]);
+});
+
+test('what waits goes as soon as enough do, by the most that lately went together', async () => {
+  const { clock, batches, carried, end } = bed(
+    (last) => (last > 1 ? 10 : 0),
+    (lately) => lately / 2,
+  );
+  const add = async (...items: string[]) => {
+    for (const item of items) void batches.add(item);
+    await clock.advance(0);
+  };
+  const ended = async () => {
+    end();
+    await clock.advance(0);
+  };
+  await add('1', '2', '3', '4', '5', '6', '7', '8');
+  await ended();
+  // Half of eight go at once, fewer wait.
+  await add('a', 'b', 'c');
+  assert.equal(carried.length, 1);
+  await add('d');
+  assert.deepEqual(carried.at(-1), ['a', 'b', 'c', 'd']);
+  await ended();
+  // The eight are not forgotten for one statement of four, but little by little.
+  await add('e', 'f');
+  assert.equal(carried.length, 2);
+  await clock.advance(10);
+  await ended();
+  for (let round = 0; round < 20; round++) {
+    await add(`g${round}`, `h${round}`);
+    await clock.advance(10);
+    await ended();
+  }
+  await add('i');
+  const before = carried.length;
+  await add('j');
+  assert.equal(carried.length, before);
+  await add('k');
+  assert.deepEqual(carried.at(-1), ['i', 'j', 'k']);
 });
 
 test('what waits for company goes at once where somebody needs it written', async () => {

@@ -14,20 +14,25 @@ export interface BatchRules<Item, Result> {
   most: number;
   mostBytes: number;
   bytesOf(item: Item): number;
-  /** How long items wait for company, ms, after a statement that carried `last` of them, unless `enough` wait already. */
+  /** How long items wait for company, ms, after a statement that carried `last` of them, unless enough wait already. */
   waitMs(last: number): number;
-  enough: number;
+  /** How many are enough, where a statement has lately carried at most `lately` of them. */
+  enough(lately: number): number;
   /** What an item takes up: no statement has two that take up the same. */
   keysOf(item: Item): string[];
   /** Does them all, or throws and has done none. One result for each, in order. */
   run(items: Item[]): Promise<Result[]>;
 }
 
+/** How much of the most that a statement carried is remembered after the next one. */
+const remembered = 0.98;
+
 export class Batches<Item, Result> {
   readonly #rules: BatchRules<Item, Result>;
   #waiting: Waiting<Item, Result>[] = [];
   #running = false;
   #last = 0;
+  #lately = 0;
   #scheduled = false;
   #timer: Timer | null = null;
   #onEmpty: (() => void)[] = [];
@@ -66,7 +71,7 @@ export class Batches<Item, Result> {
     const { clock, enough } = this.#rules;
     if (this.#running || this.#scheduled) return;
     const waitMs = this.#rules.waitMs(this.#last);
-    if (waitMs > 0 && this.#waiting.length < enough) {
+    if (waitMs > 0 && this.#waiting.length < enough(this.#lately)) {
       this.#timer ??= clock.after(waitMs, () => this.flush());
       return;
     }
@@ -105,6 +110,7 @@ export class Batches<Item, Result> {
     if (batch.length > 0) {
       this.#running = true;
       this.#last = batch.length;
+      this.#lately = Math.max(batch.length, this.#lately * remembered);
       await this.#serve(batch);
       this.#running = false;
     }

@@ -46,13 +46,19 @@ import { readFigures, redeliver } from './upkeep.ts';
 const callsPerStatement = 500;
 /**
  * While calls share statements they wait so long for company, ms for each other node that is alive and at the most: each has
- * the fewer calls, and the database as many statements as they make of them. Accepts a second of one, two and three nodes on
- * two cores: 115, 173 and 203 without, 123, 119 and 107 with 2.5. Three nodes, statements for a delivery and deliveries a second:
- * 0.0193 and 10,100 with 2.5, 0.0160 and 10,100 with 3.5, 0.0143 and 9,900 with 5, 0.0120 and 8,600 with 8; one alone 0.0145.
- * To go as soon as nobody had come for 2, 3 or 4 ms made it 0.016 to 0.023 and no more deliveries.
- * One alone does not wait: with 5 ms a publish took 20 for 19 and nothing was gained.
+ * the fewer calls, and the database as many statements as they make of them, at 3 ms of processor time each where three nodes,
+ * the database and who publishes share two cores. They go before that once as many wait as `enoughOfLately` of the most that
+ * lately went together: nobody else may come before those have their answers.
+ * Three nodes, deliveries a second and statements for a delivery: each time 3.5 ms for each other node, as it was, 9,800 and
+ * 0.0168 (nine rounds of 12 s), and in turn with it, ms for two others and share: 7 and 0.65 10,400 and 0.0176; 10 and 0.55
+ * 10,400 and 0.0162; 10 and 0.65 10,200 and 0.0161; 10 and 0.7 10,400 and 0.0157; 12 and 0.8 10,100 and 0.0146; 15 and 0.65
+ * 10,600 and 0.0138; 20 and 0.75 10,100 and 0.0129. Before that, the wait alone: 0.0193 and 10,100 with 2.5, 0.0160 and 10,100
+ * with 3.5, 0.0143 and 9,900 with 5, 0.0120 and 8,600 with 8. No gain: to go once nobody had come for 2, 3 or 4 ms, or as soon
+ * as as many waited as had just gone (0.016 to 0.023); to wait 0.7, 1 or 1.4 times as long as a statement takes (9,600, 8,800
+ * and 7,800). One alone does not wait: with 5 ms a publish took 20 for 19 and nothing was gained.
  */
-const gatherMs = 3.5;
+const gatherMs = 6;
+const enoughOfLately = 0.65;
 const mostGatherMs = 20;
 /** Other nodes hear of new work from each node at most once in so many ms. */
 const notifyEveryMs = 20;
@@ -85,7 +91,7 @@ class PostgresStore extends PostgresDeliveries implements Store {
       mostBytes: bytesPerStatement,
       bytesOf,
       waitMs: (last) => (last > 1 ? Math.min(this.hints.others * gatherMs, mostGatherMs) : 0),
-      enough: callsPerStatement,
+      enough: (lately) => enoughOfLately * lately,
       keysOf: idsOf,
       run: (items) => this.#acceptAll(items),
     });

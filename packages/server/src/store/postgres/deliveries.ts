@@ -110,7 +110,7 @@ export class PostgresDeliveries implements DeliveryStore {
         mostBytes: bytesPerStatement,
         bytesOf: ({ responseBody }) => responseBody?.length ?? 0,
         waitMs,
-        enough: enoughFinishes,
+        enough: () => enoughFinishes,
         keysOf: keyOfRecord,
         run: async (records) => {
           const outcomes = await write(this.connections.run, records, this.#name, this.hints);
