@@ -89,6 +89,17 @@ test('a token sees its own team only', async () => {
   );
 });
 
+test('who names no team that is there hears by what it was looked for', async () => {
+  const { slug } = await plane.team('named');
+  const asked = async (query: string) => {
+    const { status, body } = await plane.call('GET', `/v1/webhooks?${query}`);
+    return [status, body.error.message];
+  };
+  const advice = 'teamId= takes an id and slug= a slug; GET /v2/teams lists both.';
+  assert.deepEqual(await asked(`teamId=${slug}`), [404, `There is no team with the id ${slug}. ${advice}`]);
+  assert.deepEqual(await asked('slug=nobody'), [404, `There is no team with the slug nobody. ${advice}`]);
+});
+
 test('members: an owner adds, changes and removes them; the last owner stays', async () => {
   const team = await plane.team('crew');
   const invite = (email: string, role: string, token?: string) =>

@@ -117,19 +117,23 @@ export class TeamBook {
     const [by, value] = which(actor, query);
     const known = this.find(by, value);
     return known instanceof Promise
-      ? known.then((team) => demandTeam(actor, value, team))
-      : demandTeam(actor, value, known);
+      ? known.then((team) => demandTeam(actor, by, value, team))
+      : demandTeam(actor, by, value, known);
   }
 }
 
-function demandTeam(actor: Actor, asked: string, team: Row<'teams'> | null): Row<'teams'> {
+function demandTeam(actor: Actor, by: 'id' | 'slug', asked: string, team: Row<'teams'> | null): Row<'teams'> {
   if (actor.teamId !== null && team?.id !== actor.teamId) {
     throw new ApiError(
       'forbidden',
       'This call’s token or session is for another team than the one that was asked for.',
     );
   }
-  if (team === null) throw new ApiError('not_found', `There is no team ${asked}.`);
+  if (team === null)
+    throw new ApiError(
+      'not_found',
+      `There is no team with the ${by} ${asked}. teamId= takes an id and slug= a slug; GET /v2/teams lists both.`,
+    );
   return team;
 }
 
