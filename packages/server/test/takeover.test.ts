@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import pg from 'pg';
 import { openPostgresStore } from '../src/store/postgres/client.ts';
 import { Connections } from '../src/store/postgres/connection.ts';
-import { rescue } from '../src/store/postgres/nodes.ts';
+import { Rescuer, takeOverAtStart } from '../src/store/postgres/nodes.ts';
+import { FakeClock } from './support/fake-clock.ts';
 import { createDatabase } from './support/postgres.ts';
 
 const held = 9_000_000_000_000_000;
@@ -29,7 +30,7 @@ test('a second takeover frees nothing that a live node has claimed since it bega
       );
       await admin.query('ANALYZE pending');
       let isOver = false;
-      const takeover = rescue(connections.run, Date.now(), true).finally(() => {
+      const takeover = takeOverAtStart(connections.run, Date.now()).finally(() => {
         isOver = true;
       });
       await whenUnderWay(admin);
@@ -44,6 +45,54 @@ test('a second takeover frees nothing that a live node has claimed since it bega
       if (fellInto) return;
       assert.ok(rounds < 20, 'no claim fell into a takeover');
     }
+  } finally {
+    await admin.end();
+    await connections.close();
+    await store.close();
+  }
+});
+
+test('what a dead node still wrote is looked for after its death, and now and then', async () => {
+  const { url } = await createDatabase();
+  const connection = { url, size: 2, deadlineMs: 60_000, connectMs: 5_000 };
+  const store = await openPostgresStore({ connection, now: Date.now(), delivers: false });
+  const connections = new Connections(connection);
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  try {
+    await insertAny(admin, 'endpoints');
+    const clock = new FakeClock();
+    const rescuer = new Rescuer(connections.run, clock);
+    let seq = 0;
+    /** A delivery that a node wrote as its own, and whether it still is after a sweep. */
+    const outlivesSweep = async (holder: string): Promise<boolean> => {
+      const id = `k${++seq}`;
+      await admin.query(
+        `INSERT INTO pending (tag, id, event_seq, type, available_at, holder, bytes, created_at)
+         VALUES ('endpoint1', $1, $2, 't', $3, $4, 10, 1)`,
+        [id, seq, held, holder],
+      );
+      await rescuer.sweep(clock.now());
+      const { rows } = await admin.query('SELECT holder FROM pending WHERE id = $1', [id]);
+      return rows[0].holder !== null;
+    };
+    const second = 1_000;
+    assert.equal(await outlivesSweep('before'), false);
+    assert.equal(await outlivesSweep('unheard-of'), true);
+    await clock.advance(600 * second);
+    assert.equal(await outlivesSweep('unheard-of'), false);
+
+    await admin.query("INSERT INTO nodes (id, lease_until) VALUES ('dead', now())");
+    assert.equal(await rescuer.afterDeaths(clock.now()), 0);
+    await clock.advance(119 * second);
+    assert.equal(await outlivesSweep('dead:born'), false);
+    await clock.advance(second);
+    assert.equal(await outlivesSweep('dead:born'), true);
+
+    await admin.query("INSERT INTO nodes (id, lease_until) VALUES ('live', now() + interval '1 hour')");
+    await clock.advance(600 * second);
+    assert.equal(await outlivesSweep('live'), true);
+    assert.equal(await rescuer.afterDeaths(clock.now()), 1);
   } finally {
     await admin.end();
     await connections.close();

@@ -37,7 +37,7 @@ import { feedPosition, readFeed } from './feed.ts';
 import { readBacklogs } from './figures.ts';
 import { followHints, Hints } from './hints.ts';
 import { migrate } from './migrate.ts';
-import { enterNode, freeBorn, ignoreLostHint, newsChannel, rescue, workChannel } from './nodes.ts';
+import { enterNode, freeBorn, ignoreLostHint, newsChannel, takeOverAtStart, workChannel } from './nodes.ts';
 import type { PostgresAttachment } from './sender.ts';
 import { explain } from './troubles.ts';
 import { readFigures, redeliver } from './upkeep.ts';
@@ -253,7 +253,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     await migrate(connections);
     const node = options.delivers ? newAlphanumeric(16) : null;
     if (node !== null) await enterNode(connections.run, node);
-    const { living } = await rescue(connections.run, options.now, true);
+    const living = await takeOverAtStart(connections.run, options.now);
     const hints = new Hints();
     hints.noteLiving(living, node !== null);
     const store = new PostgresStore(connections, hints, options, node);

@@ -25,7 +25,7 @@ import { deliverBatch, isPlain } from './deliver.ts';
 import { FigureWriter, pruneFigures, recount } from './figures.ts';
 import { cancelRemoved, finishBatch, keyOfRecord, release } from './finish.ts';
 import type { Hints } from './hints.ts';
-import { freeClaimed, rescue } from './nodes.ts';
+import { freeClaimed, Rescuer } from './nodes.ts';
 import { byRowBelowMs, Pruner } from './prune.ts';
 import { ReplayMaker } from './replay.ts';
 import { holdLane, readEndpoints, sweep } from './upkeep.ts';
@@ -82,6 +82,7 @@ export class PostgresDeliveries implements DeliveryStore {
   readonly claimPause = 2;
   protected readonly connections: Connections;
   protected readonly hints: Hints;
+  protected readonly rescuer: Rescuer;
   /** The name under which this node holds deliveries; null for one that does not send. */
   protected node: string | null;
   /** Attempts that delivered, and all others. */
@@ -100,6 +101,7 @@ export class PostgresDeliveries implements DeliveryStore {
     this.connections = connections;
     this.hints = hints;
     this.node = node;
+    this.rescuer = new Rescuer(connections.run, clock);
     this.#pruner = new Pruner(connections, pruneByRowBelowMs);
     this.#figures = new FigureWriter(connections.run, hints.tally, clock);
     this.#replayMaker = new ReplayMaker(connections.run, hints);
@@ -238,8 +240,7 @@ export class PostgresDeliveries implements DeliveryStore {
   }
 
   async sweep(now: number): Promise<void> {
-    // Whatever a dead node's last words were: nothing sleeps for ever.
-    await rescue(this.connections.run, now, this.node !== null);
+    await this.rescuer.sweep(now);
     await sweep(this.connections.run, now, [...this.#closedLanes]);
     // What was counted before goes first: added afterwards it would be counted twice.
     await this.writeFigures();

@@ -1,6 +1,7 @@
 // Nodes and their leases, by the database's clock. A node that sends renews its lease every few seconds; what a node held
 // whose lease has ended is due again at once, for anybody. A node that comes back after that takes a new name: what it
 // held under the old one is no longer its own.
+import type { Clock } from '../../clock.ts';
 import { uidLength } from '../../id.ts';
 import { StoreUnavailable } from '../errors.ts';
 import { atOnce, bornSuffix, heldAt, holderLives, laneTime, markLanes, rangeOf } from './available-at.ts';
@@ -46,9 +47,9 @@ const censusText = `
 WITH dead AS (DELETE FROM nodes WHERE lease_until <= now() RETURNING id)
 SELECT (SELECT count(*) FROM dead) AS dead, (SELECT count(*) FROM nodes WHERE lease_until > now()) AS living`;
 
-/** Frees held rows for which `condition` holds, due at $1 (epoch ms). */
-const freeText = (condition: string): string => `
-WITH orphans AS (
+/** Frees held rows for which `condition` holds, due at $1 (epoch ms); `before`: what it asks first. */
+const freeText = (condition: string, before = ''): string => `
+WITH ${before}orphans AS (
   SELECT p.tag, p.id, ${laneTime('$1::int8', '$1::int8')} AS lane_at, e.removed_at IS NOT NULL AS removed
     FROM pending p JOIN endpoints e ON e.tag = p.tag
    WHERE p.available_at = ${heldAt} AND ${condition}
@@ -68,9 +69,14 @@ SELECT count(*) AS count FROM orphans`;
 /**
  * The dead are read once, as names: a row that another node has taken over and claimed since this statement began is judged
  * again by its new holder, and PostgreSQL judges only the row again, never the `nodes` that a NOT EXISTS was joined with.
+ * Without any the rows are not looked through by key: that is four fifths of 1.2 s with 1,000,000 pending.
  */
 const rescueText = freeText(
-  `p.holder = ANY (ARRAY(SELECT DISTINCT h.holder FROM pending h WHERE h.available_at = ${heldAt} AND NOT ${holderLives('h.holder')}))`,
+  'EXISTS (SELECT 1 FROM dead) AND p.holder = ANY (ARRAY(SELECT d.holder FROM dead d))',
+  `dead AS MATERIALIZED (
+  SELECT DISTINCT h.holder FROM pending h WHERE h.available_at = ${heldAt} AND NOT ${holderLives('h.holder')}
+),
+`,
 );
 const freeBornText = freeText(
   `p.holder = $2 || '${bornSuffix}' AND left(p.id, ${uidLength}) = ANY ($3::text[])`,
@@ -96,20 +102,61 @@ export async function freeClaimed(run: Run, now: number, node: string, known: st
   return countOf(await run({ name: 'free claimed', text: freeClaimedText, values: [now, node, known] }));
 }
 
-/**
- * Takes over what nodes without a lease held: due at `now` (epoch ms). Looks through all pending work, and therefore only
- * when a lease has ended, or `always`.
- * @returns how many deliveries there were, and how many nodes that send are alive
- */
-export async function rescue(
-  run: Run,
-  now: number,
-  always: boolean,
-): Promise<{ deliveries: number; living: number }> {
+/** Deletes nodes whose lease has ended; answers how many there were, and how many are alive. */
+async function census(run: Run): Promise<{ dead: number; living: number }> {
   const { rows } = await run({ name: 'census', text: censusText, values: [] });
-  const { dead, living } = rows[0] as { dead: number; living: number };
-  if (dead === 0 && !always) return { deliveries: 0, living };
-  return { deliveries: countOf(await run({ name: 'rescue', text: rescueText, values: [now] })), living };
+  return rows[0] as { dead: number; living: number };
+}
+
+/** Takes over what nodes without a lease held: due at `now` (epoch ms). Looks through all pending work. */
+const takeOver = async (run: Run, now: number): Promise<unknown> =>
+  run({ name: 'rescue', text: rescueText, values: [now] });
+
+/** What a start takes over. Answers how many nodes that send are alive. */
+export async function takeOverAtStart(run: Run, now: number): Promise<number> {
+  const { living } = await census(run);
+  await takeOver(run, now);
+  return living;
+}
+
+/** For so long after a death it is looked for what the node still wrote, ms: longer than any statement takes. */
+const lastWordsMs = 120_000;
+/** And so often whatever has happened, ms: with 1,000,000 pending it takes 0.2 s of processor time. */
+const lookEveryMs = 600_000;
+
+/** Takes over from nodes that die while this one runs. */
+export class Rescuer {
+  readonly #run: Run;
+  readonly #clock: Clock;
+  #deathAt = Number.NEGATIVE_INFINITY;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(run: Run, clock: Clock) {
+    this.#run = run;
+    this.#clock = clock;
+  }
+
+  /** Takes over where a lease has ended since the last time. Answers how many nodes that send are alive. */
+  async afterDeaths(now: number): Promise<number> {
+    const { dead, living } = await census(this.#run);
+    if (dead > 0) {
+      this.#deathAt = this.#clock.monotonic();
+      await this.#look(now);
+    }
+    return living;
+  }
+
+  /** Also what a statement held whose node had died before it ended, so that nothing sleeps for ever. */
+  async sweep(now: number): Promise<void> {
+    await this.afterDeaths(now);
+    const at = this.#clock.monotonic();
+    if (at - this.#deathAt < lastWordsMs || at - this.#lookedAt >= lookEveryMs) await this.#look(now);
+  }
+
+  async #look(now: number): Promise<void> {
+    await takeOver(this.#run, now);
+    this.#lookedAt = this.#clock.monotonic();
+  }
 }
 
 /** A notification that is lost is made up for by those who look by themselves. */

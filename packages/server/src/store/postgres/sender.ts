@@ -18,7 +18,6 @@ import {
   newsChannel,
   renewLease,
   renewMs,
-  rescue,
   workChannel,
 } from './nodes.ts';
 
@@ -84,7 +83,7 @@ class PostgresSender extends PostgresDeliveries {
     const askedAt = clock.monotonic();
     try {
       if (this.node !== null) await this.#renew(this.node, askedAt);
-      const { living } = await rescue(this.connections.run, clock.now(), false);
+      const living = await this.rescuer.afterDeaths(clock.now());
       this.#told.noteLiving(living, this.node !== null);
       if (askedAt - this.#partitionsAt < partitionsEveryMs) return;
       await keepPartitions(this.connections);
