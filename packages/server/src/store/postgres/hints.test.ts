@@ -2,6 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
+import { createDatabase } from '../../../test/support/postgres.ts';
+import { addTeam, addWebhook, startAt } from '../conformance/bed.ts';
+import { openPostgresStore } from './client.ts';
+import { Connections } from './connection.ts';
+import { PostgresDeliveries } from './deliveries.ts';
 import { followHints, Hints, SenderHints } from './hints.ts';
 
 describe('what an accept is told of lanes', () => {
@@ -68,4 +73,24 @@ describe('what an accept is told of lanes', () => {
     assert.deepEqual(hints.forAccept(['a']).tags, ['one']);
     sender.close();
   });
+});
+
+test('whoever sends to a webhook has its lane told to the accepts of its team alone', async () => {
+  const { url } = await createDatabase();
+  const connection = { url, size: 2, deadlineMs: 60_000, connectMs: 5_000 };
+  const store = await openPostgresStore({ connection, now: startAt, delivers: false });
+  const hints = new Hints();
+  const sending = new PostgresDeliveries(new Connections(connection), hints, null);
+  try {
+    const team = await addTeam(store);
+    const { tag } = await addWebhook(store, team);
+    hints.setBehind(tag, true);
+    assert.deepEqual(hints.forAccept(['another']).tags, [tag]);
+    await sending.endpoints([tag]);
+    assert.deepEqual(hints.forAccept(['another']).tags, []);
+    assert.deepEqual(hints.forAccept([team]).tags, [tag]);
+  } finally {
+    await sending.close();
+    await store.close();
+  }
 });
