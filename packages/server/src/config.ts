@@ -299,7 +299,8 @@ export const settingsTable: readonly Setting[] = [
     name: 'POSTHORN_LANE_CONCURRENCY',
     key: 'laneConcurrency',
     group: 'Delivery',
-    meaning: 'The most requests at once to one endpoint. A lane starts with 2 and grows on success.',
+    meaning:
+      'The most requests of each node at once to one endpoint. A lane starts with 2 and grows on success.',
     fallback: '32',
     example: '32',
     expected: 'a number from 1 to 1000',
