@@ -49,8 +49,8 @@ const mostDeliveriesWaitMs = 200;
 const enoughAlone = 256;
 /**
  * So many sessions of a thread have planned its statements before a node that accepts says that it is ready, and before one that
- * sends takes its first delivery. Two accepts, or a claim and a batch of attempts, are under way at once while a little is
- * published.
+ * sends takes its first delivery. An accept and a change that causes events, or a claim and a batch of attempts, are under way
+ * at once.
  */
 export const warmSessions = 2;
 
