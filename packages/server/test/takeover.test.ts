@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
+import { StoreUnavailable } from '../src/store/errors.ts';
 import { openPostgresStore } from '../src/store/postgres/client.ts';
 import { Connections } from '../src/store/postgres/connection.ts';
 import { Rescuer, takeOverAtStart } from '../src/store/postgres/nodes.ts';
@@ -62,7 +63,14 @@ test('what a dead node still wrote is looked for after its death, and now and th
   try {
     await insertAny(admin, 'endpoints');
     const clock = new FakeClock();
-    const rescuer = new Rescuer(connections.run, clock);
+    let away = false;
+    const rescuer = new Rescuer(
+      (statement) =>
+        away && statement.name === 'rescue'
+          ? Promise.reject(new StoreUnavailable('away'))
+          : connections.run(statement),
+      clock,
+    );
     let seq = 0;
     /** A delivery that a node wrote as its own, and whether it still is after a sweep. */
     const outlivesSweep = async (holder: string): Promise<boolean> => {
@@ -88,6 +96,14 @@ test('what a dead node still wrote is looked for after its death, and now and th
     assert.equal(await outlivesSweep('dead:born'), false);
     await clock.advance(second);
     assert.equal(await outlivesSweep('dead:born'), true);
+
+    // A takeover that fails is made up for, however long it takes.
+    await admin.query("INSERT INTO nodes (id, lease_until) VALUES ('dead', now())");
+    away = true;
+    await assert.rejects(rescuer.afterDeaths(clock.now()), StoreUnavailable);
+    await clock.advance(300 * second);
+    away = false;
+    assert.equal(await outlivesSweep('dead:born'), false);
 
     await admin.query("INSERT INTO nodes (id, lease_until) VALUES ('live', now() + interval '1 hour')");
     await clock.advance(600 * second);

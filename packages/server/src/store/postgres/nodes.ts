@@ -141,6 +141,8 @@ export class Rescuer {
     const { dead, living } = await census(this.#run);
     if (dead > 0) {
       this.#deathAt = this.#clock.monotonic();
+      // Should it fail, the next sweep has to.
+      this.#lookedAt = Number.NEGATIVE_INFINITY;
       await this.#look(now);
     }
     return living;
