@@ -69,7 +69,7 @@ SELECT count(*) AS count FROM orphans`;
 /**
  * The dead are read once, as names: a row that another node has taken over and claimed since this statement began is judged
  * again by its new holder, and PostgreSQL judges only the row again, never the `nodes` that a NOT EXISTS was joined with.
- * Without any the rows are not looked through by key: that is four fifths of 1.2 s with 1,000,000 pending.
+ * Without any the rows are not looked through by key: with 1,000,000 pending and nobody dead it takes 0.1 s for 0.6.
  */
 const rescueText = freeText(
   'EXISTS (SELECT 1 FROM dead) AND p.holder = ANY (ARRAY(SELECT d.holder FROM dead d))',
@@ -121,7 +121,7 @@ export async function takeOverAtStart(run: Run, now: number): Promise<number> {
 
 /** For so long after a death it is looked for what the node still wrote, ms: longer than any statement takes. */
 const lastWordsMs = 120_000;
-/** And so often whatever has happened, ms: with 1,000,000 pending it takes 0.2 s of processor time. */
+/** And so often whatever has happened, ms: with 1,000,000 pending it takes 0.1 s of processor time. */
 const lookEveryMs = 600_000;
 
 /** Takes over from nodes that die while this one runs. */
