@@ -11,13 +11,24 @@ import { createDatabase } from './support/postgres.ts';
 
 const held = 9_000_000_000_000_000;
 
-test('a second takeover frees nothing that a live node has claimed since it began', async () => {
+/** A database of our schema, a way to run statements on it, and one to look at it; `close` ends both. */
+async function setUp() {
   const { url } = await createDatabase();
   const connection = { url, size: 2, deadlineMs: 60_000, connectMs: 5_000 };
   const store = await openPostgresStore({ connection, now: Date.now(), delivers: false });
   const connections = new Connections(connection);
   const admin = new pg.Client({ connectionString: url });
   await admin.connect();
+  const close = async () => {
+    await admin.end();
+    await connections.close();
+    await store.close();
+  };
+  return { connections, admin, close };
+}
+
+test('a second takeover frees nothing that a live node has claimed since it began', async () => {
+  const { connections, admin, close } = await setUp();
   try {
     await admin.query("INSERT INTO nodes (id, lease_until) VALUES ('live', now() + interval '1 hour')");
     await insertAny(admin, 'endpoints');
@@ -47,19 +58,12 @@ test('a second takeover frees nothing that a live node has claimed since it bega
       assert.ok(rounds < 20, 'no claim fell into a takeover');
     }
   } finally {
-    await admin.end();
-    await connections.close();
-    await store.close();
+    await close();
   }
 });
 
 test('what a dead node still wrote is looked for after its death, and now and then', async () => {
-  const { url } = await createDatabase();
-  const connection = { url, size: 2, deadlineMs: 60_000, connectMs: 5_000 };
-  const store = await openPostgresStore({ connection, now: Date.now(), delivers: false });
-  const connections = new Connections(connection);
-  const admin = new pg.Client({ connectionString: url });
-  await admin.connect();
+  const { connections, admin, close } = await setUp();
   try {
     await insertAny(admin, 'endpoints');
     const clock = new FakeClock();
@@ -110,9 +114,7 @@ test('what a dead node still wrote is looked for after its death, and now and th
     assert.equal(await outlivesSweep('live'), true);
     assert.equal(await rescuer.afterDeaths(clock.now()), 1);
   } finally {
-    await admin.end();
-    await connections.close();
-    await store.close();
+    await close();
   }
 });
 
